@@ -1,0 +1,195 @@
+package protocol
+
+// Version is the version of the terminal messages that this build speaks. Both
+// sides refuse any other with a clear reason.
+//
+// # Version history
+//
+//   - 1 (2026-11): sync, report, heartbeat, presence up; state, keys down. One
+//     Dynamic-QR sale at a time.
+const Version = 1
+
+// Type tells the messages apart.
+type Type string
+
+// The message types. Values are on the wire: never change one.
+const (
+	TypeState     Type = "state"     // down: all that the controller wants of the terminal
+	TypeKeys      Type = "keys"      // down: the online keys, signed by the root key
+	TypeSync      Type = "sync"      // up: a report that asks for the whole state
+	TypeReport    Type = "report"    // up: what is
+	TypeHeartbeat Type = "heartbeat" // up: still here
+	TypePresence  Type = "presence"  // up: last will, published by the broker
+)
+
+// Header begins every message. Identity is inside the signature, so that a
+// message for one terminal means nothing to another.
+type Header struct {
+	V        int      `json:"v"`
+	Type     Type     `json:"type"`
+	Identity Identity `json:"identity"`
+}
+
+// State is everything the controller wants of a terminal. It is
+// level-triggered (DESIGN section 4): the newest wins, the terminal makes it
+// so, and nothing depends on how many were sent or in which order they came.
+type State struct {
+	Header
+	// Seq rises with every change of what is wanted. A terminal ignores a
+	// state whose Seq is below the one that it has stored, unless Nonce is
+	// that of its own last sync: then Seq starts anew from this one. An equal
+	// Seq repeats a state: only AckSeq and the time left are news.
+	Seq uint64 `json:"seq"`
+	// Nonce is that of the sync which this state answers; else empty.
+	Nonce string `json:"nonce,omitempty"`
+	// Epoch and AckSeq say which facts are committed: all of this epoch with
+	// a number up to AckSeq. Facts of another epoch are not meant.
+	Epoch  string `json:"epoch,omitempty"`
+	AckSeq uint64 `json:"ackSeq"`
+	// Sale is the sale request to take or go on with; nil: take none.
+	Sale *Sale `json:"sale,omitempty"`
+	// Result is how this terminal's last sale ended; nil: nothing to tell.
+	Result *Result `json:"result,omitempty"`
+	// Waiting counts the sales that wait behind Sale.
+	Waiting int `json:"waiting,omitempty"`
+	// Display says what the idle screen shows.
+	Display Display `json:"display"`
+}
+
+// Phase is how far the sale request has come, seen from the controller.
+type Phase string
+
+// The phases. Values are on the wire: never change one.
+const (
+	PhaseOffered   Phase = "offered"   // not yet taken by a terminal
+	PhaseTaken     Phase = "taken"     // taken, not yet on glass
+	PhasePresented Phase = "presented" // on glass: after a reboot, present it again
+	PhasePaying    Phase = "paying"    // the customer pays: the QR is dead, show "checking"
+)
+
+// Sale is a sale request.
+type Sale struct {
+	PaymentID             string `json:"paymentId"`
+	MerchantTransactionID string `json:"merchantTransactionId"`
+	OrderID               string `json:"orderId"`
+	Phase                 Phase  `json:"phase"`
+	AmountPaise           Paise  `json:"amountPaise"`
+	// QR is the upi://pay link to draw, character for character.
+	QR string `json:"qr"`
+	// LeftMillis and TotalMillis are durations, never times of day: what is
+	// left when the message was signed, and the whole (DESIGN section 3.3).
+	LeftMillis  int64 `json:"leftMillis"`
+	TotalMillis int64 `json:"totalMillis"`
+	// Prompt asks for the confirm/reject pop-up first.
+	Prompt bool `json:"prompt,omitempty"`
+}
+
+// Outcome is how a payment ended.
+type Outcome string
+
+// The outcomes. Values are on the wire: never change one.
+const (
+	OutcomeSucceeded Outcome = "succeeded"
+	OutcomeFailed    Outcome = "failed"
+	OutcomeExpired   Outcome = "expired"
+	OutcomeCancelled Outcome = "cancelled"
+)
+
+// Result is the signed end of a payment. A terminal draws PAID only for a
+// succeeded result of the very payment on its screen, with the same amount and
+// a higher Seq than the one that brought the sale (DESIGN section 3.3).
+type Result struct {
+	PaymentID             string  `json:"paymentId"`
+	MerchantTransactionID string  `json:"merchantTransactionId"`
+	AmountPaise           Paise   `json:"amountPaise"`
+	Outcome               Outcome `json:"outcome"`
+	// Reason is a word of phonepe-api's responseCode table, empty on success.
+	Reason string `json:"reason,omitempty"`
+	// Reference is the UTR's last four digits, on success.
+	Reference string `json:"reference,omitempty"`
+	// AgeMillis is how long before signing the payment ended.
+	AgeMillis int64 `json:"ageMillis"`
+}
+
+// Display is what a terminal needs to know for its idle screen.
+type Display struct {
+	MerchantName string `json:"merchantName"`
+	Label        string `json:"label"`
+}
+
+// Mode is what a terminal is doing (DESIGN section 3.3).
+type Mode string
+
+// The modes. Values are on the wire, in GET /state and in tests: never change one.
+const (
+	ModeStarting   Mode = "starting"
+	ModeEnrolling  Mode = "enrolling"
+	ModeOffline    Mode = "offline"
+	ModeIdle       Mode = "idle"
+	ModePresenting Mode = "presenting"
+	ModeChecking   Mode = "checking"
+	ModeResult     Mode = "result"
+	ModeFault      Mode = "fault"
+	// ModeOff is a terminal without power; only firmware-sim can say so.
+	ModeOff Mode = "off"
+)
+
+// FactKind is something that happened on a terminal.
+type FactKind string
+
+// The facts. Values are on the wire: never change one.
+const (
+	FactReceived  FactKind = "received"  // the sale request is stored on the terminal's disk
+	FactPresented FactKind = "presented" // the QR is on glass
+	FactRefused   FactKind = "refused"   // the terminal cannot take the sale; Reason says why
+	FactShown     FactKind = "shown"     // the result is on glass
+)
+
+// Fact is one thing that happened, numbered 1, 2, 3 ... within the spool's
+// epoch.
+type Fact struct {
+	N         uint64   `json:"n"`
+	Kind      FactKind `json:"kind"`
+	PaymentID string   `json:"paymentId"`
+	Reason    string   `json:"reason,omitempty"`
+}
+
+// Report is what is. Facts holds every fact that is not yet acknowledged,
+// oldest first, so a lost or repeated report changes nothing. The same form,
+// with Type sync and a Nonce, asks for the whole state: sent on every connect
+// and after every doubt.
+type Report struct {
+	Header
+	// Session is made anew for every connection; the last will carries it too,
+	// so that an old connection's end is not taken for the new one's.
+	Session string `json:"session"`
+	// Epoch names the spool: made when the disk was first written. Another
+	// epoch means that the terminal was reflashed and counts from 1 again.
+	Epoch string `json:"epoch"`
+	// AckSeq is the Seq of the newest state that is stored.
+	AckSeq uint64 `json:"ackSeq"`
+	Mode   Mode   `json:"mode"`
+	// PaymentID is the payment on the screen, if any.
+	PaymentID string `json:"paymentId,omitempty"`
+	Facts     []Fact `json:"facts,omitempty"`
+	// Nonce is set in a sync only.
+	Nonce string `json:"nonce,omitempty"`
+	// Software and Panel are set in a sync only.
+	Software string `json:"software,omitempty"`
+	Panel    string `json:"panel,omitempty"`
+}
+
+// Heartbeat says that the terminal is still here and which state it has.
+type Heartbeat struct {
+	Header
+	Session string `json:"session"`
+	AckSeq  uint64 `json:"ackSeq"`
+	Mode    Mode   `json:"mode"`
+}
+
+// Presence is the last will: the broker publishes it when the connection of
+// that session is gone.
+type Presence struct {
+	Header
+	Session string `json:"session"`
+}

@@ -1,0 +1,86 @@
+// Package protocoltest holds one golden per terminal message: the same bytes
+// for both sides to be tested against. A change of a golden is a change of the
+// wire and needs a row in protocol's version history.
+//
+// Only tests import it.
+package protocoltest
+
+import (
+	"crypto/ed25519"
+	"embed"
+	"fmt"
+
+	"github.com/galla-pay/galla/protocol"
+)
+
+//go:embed testdata/*.json testdata/*.jws
+var goldens embed.FS
+
+// Identity is the terminal of every example.
+var Identity = protocol.Identity{MerchantID: "MERCHANTUAT", StoreID: "teststore1", TerminalID: "testterminal1"}
+
+// Key makes a signing key that is always the same for a name: "root",
+// "online", "device" sign the goldens.
+func Key(name string) protocol.SigningKey {
+	seed := make([]byte, ed25519.SeedSize)
+	copy(seed, "galla test key: "+name)
+	return protocol.NewSigningKey(ed25519.NewKeyFromSeed(seed))
+}
+
+// Public is the public half of Key.
+func Public(name string) ed25519.PublicKey {
+	return Key(name).Private.Public().(ed25519.PublicKey)
+}
+
+// Example is a message with the name of its golden.
+type Example struct {
+	Name    string
+	Message any
+	Purpose protocol.Purpose
+	Signer  string // name of the Key
+}
+
+// Examples are all of them, each kind of message once and states in the phases
+// of a sale.
+func Examples() []Example {
+	head := func(t protocol.Type) protocol.Header {
+		return protocol.Header{V: protocol.Version, Type: t, Identity: Identity}
+	}
+	display := protocol.Display{MerchantName: "Galla Test Store", Label: "Counter 1"}
+	sale := &protocol.Sale{
+		PaymentID: "GP0DA4G2Q7PTUK1B8J5SR0C6E9LM", MerchantTransactionID: "TXN0015985", OrderID: "MRCHN1RORDID10111114",
+		Phase: protocol.PhaseOffered, AmountPaise: 24500,
+		QR:         "upi://pay?mode=16&pa=merchant@upi&mc=5411&tr=GP0DA4G2Q7PTUK1B8J5SR0C6E9LM&am=245.00",
+		LeftMillis: 179_990, TotalMillis: 180_000,
+	}
+	const session, epoch, nonce = "5E551011", "E90C4", "10ACE"
+	return []Example{
+		{"state-sale", protocol.State{Header: head(protocol.TypeState), Seq: 7, Epoch: epoch, AckSeq: 3, Sale: sale, Display: display}, protocol.PurposeDown, "online"},
+		{"state-result", protocol.State{Header: head(protocol.TypeState), Seq: 8, Epoch: epoch, AckSeq: 5, Display: display, Result: &protocol.Result{
+			PaymentID: sale.PaymentID, MerchantTransactionID: sale.MerchantTransactionID, AmountPaise: sale.AmountPaise,
+			Outcome: protocol.OutcomeSucceeded, Reference: "0042", AgeMillis: 12,
+		}}, protocol.PurposeDown, "online"},
+		{"state-sync", protocol.State{Header: head(protocol.TypeState), Seq: 8, Nonce: nonce, Epoch: epoch, AckSeq: 5, Display: display}, protocol.PurposeDown, "online"},
+		{"sync", protocol.Report{Header: head(protocol.TypeSync), Session: session, Epoch: epoch, AckSeq: 7, Mode: protocol.ModeOffline, Nonce: nonce, Software: "1.0.0", Panel: "st7789"}, protocol.PurposeUp, "device"},
+		{"report", protocol.Report{Header: head(protocol.TypeReport), Session: session, Epoch: epoch, AckSeq: 7, Mode: protocol.ModePresenting, PaymentID: sale.PaymentID, Facts: []protocol.Fact{
+			{N: 4, Kind: protocol.FactReceived, PaymentID: sale.PaymentID}, {N: 5, Kind: protocol.FactPresented, PaymentID: sale.PaymentID},
+		}}, protocol.PurposeUp, "device"},
+		{"heartbeat", protocol.Heartbeat{Header: head(protocol.TypeHeartbeat), Session: session, AckSeq: 8, Mode: protocol.ModeIdle}, protocol.PurposeUp, "device"},
+		{"presence", protocol.Presence{Header: head(protocol.TypePresence), Session: session}, protocol.PurposeUp, "device"},
+	}
+}
+
+// JSON is the golden payload of an example, JWS the golden signed message.
+func JSON(name string) []byte { return read(name + ".json") }
+
+// JWS is the golden signed message of an example; "keys" is the key set that
+// Key("root") signed for Key("online").
+func JWS(name string) []byte { return read(name + ".jws") }
+
+func read(file string) []byte {
+	b, err := goldens.ReadFile("testdata/" + file)
+	if err != nil {
+		panic(fmt.Sprintf("protocoltest has no %s", file))
+	}
+	return b
+}
