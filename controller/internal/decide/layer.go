@@ -1,0 +1,102 @@
+package decide
+
+import (
+	"github.com/galla-pay/galla/controller/internal/fleet"
+	"github.com/galla-pay/galla/controller/internal/payment"
+	"github.com/galla-pay/galla/controller/internal/quote"
+	"github.com/galla-pay/galla/protocol"
+)
+
+// layer is a set of changes that can be read through and laid over another.
+// The order slices keep the changes deterministic; rows holds what is only
+// ever added.
+type layer struct {
+	terminals     map[protocol.Identity]fleet.Terminal
+	payments      map[string]payment.Payment
+	quotes        map[string]quote.Quote
+	keys          map[payment.Key]string
+	messages      map[MessageKey]bool
+	txns          map[TxnKey]bool
+	terminalOrder []protocol.Identity
+	paymentOrder  []string
+	quoteOrder    []string
+	rows          Changes
+}
+
+func newLayer() *layer {
+	return &layer{
+		terminals: map[protocol.Identity]fleet.Terminal{}, payments: map[string]payment.Payment{},
+		quotes: map[string]quote.Quote{}, keys: map[payment.Key]string{},
+		messages: map[MessageKey]bool{}, txns: map[TxnKey]bool{},
+	}
+}
+
+func (l *layer) putTerminal(t fleet.Terminal) {
+	if _, ok := l.terminals[t.Identity]; !ok {
+		l.terminalOrder = append(l.terminalOrder, t.Identity)
+	}
+	l.terminals[t.Identity] = t
+}
+
+func (l *layer) putPayment(p payment.Payment) {
+	if _, ok := l.payments[p.ID]; !ok {
+		l.paymentOrder = append(l.paymentOrder, p.ID)
+	}
+	l.payments[p.ID] = p
+	l.keys[p.Key] = p.ID
+}
+
+func (l *layer) putQuote(q quote.Quote) {
+	if _, ok := l.quotes[q.Token]; !ok {
+		l.quoteOrder = append(l.quoteOrder, q.Token)
+	}
+	l.quotes[q.Token] = q
+}
+
+// add lays o over l.
+func (l *layer) add(o *layer) {
+	for _, id := range o.terminalOrder {
+		l.putTerminal(o.terminals[id])
+	}
+	for _, id := range o.paymentOrder {
+		l.putPayment(o.payments[id])
+	}
+	for _, token := range o.quoteOrder {
+		l.putQuote(o.quotes[token])
+	}
+	for k := range o.messages {
+		l.messages[k] = true
+	}
+	for k := range o.txns {
+		l.txns[k] = true
+	}
+	l.rows.Events = append(l.rows.Events, o.rows.Events...)
+	l.rows.QuoteEvents = append(l.rows.QuoteEvents, o.rows.QuoteEvents...)
+	l.rows.Messages = append(l.rows.Messages, o.rows.Messages...)
+	l.rows.ReqPays = append(l.rows.ReqPays, o.rows.ReqPays...)
+	l.rows.Credits = append(l.rows.Credits, o.rows.Credits...)
+	l.rows.Callbacks = append(l.rows.Callbacks, o.rows.Callbacks...)
+}
+
+// changes sorts the rows into new ones and changed ones.
+func (l *layer) changes(snap Snapshot) Changes {
+	c := l.rows
+	for _, id := range l.terminalOrder {
+		c.Terminals = append(c.Terminals, l.terminals[id])
+	}
+	for _, id := range l.paymentOrder {
+		if _, old := snap.Payments[id]; old {
+			c.Payments = append(c.Payments, l.payments[id])
+		} else {
+			c.NewPayments = append(c.NewPayments, l.payments[id])
+		}
+	}
+	for _, token := range l.quoteOrder {
+		if _, old := snap.Quotes[token]; old {
+			c.Quotes = append(c.Quotes, l.quotes[token])
+		} else {
+			c.NewQuotes = append(c.NewQuotes, l.quotes[token])
+		}
+	}
+	return c
+}

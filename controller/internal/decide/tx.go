@@ -1,0 +1,229 @@
+package decide
+
+import (
+	"time"
+
+	"github.com/galla-pay/galla/controller/internal/fleet"
+	"github.com/galla-pay/galla/controller/internal/payment"
+	"github.com/galla-pay/galla/controller/internal/quote"
+	"github.com/galla-pay/galla/protocol"
+)
+
+// Snapshot is the locked rows of a batch, as a storage loaded them.
+type Snapshot struct {
+	// Now is the database's time, taken after the locks (microseconds).
+	Now       time.Time
+	Terminals map[protocol.Identity]fleet.Terminal
+	Payments  map[string]payment.Payment
+	Quotes    map[string]quote.Quote
+	// Keys says which payment has a merchant's key; a key that was asked for
+	// and is not here is free.
+	Keys map[payment.Key]string
+	// Messages and Txns hold those that were asked for and are used.
+	Messages map[MessageKey]bool
+	Txns     map[TxnKey]bool
+}
+
+// Message is a UPI message that was answered; table upi_messages.
+type Message struct {
+	MessageKey
+	Kind string // ReqValQr, ReqPay
+	Code string // what it was answered
+	At   time.Time
+}
+
+// ReqPay is one payment message of the network; table req_pays (PRD 4.3).
+type ReqPay struct {
+	TxnKey
+	MsgID        string
+	Token        string
+	PaymentID    string
+	Amount       protocol.Paise
+	Payer, Payee protocol.VPA
+	Status       string // SUCCESS or FAILED
+	Code         string
+	Settlement   protocol.Paise
+	At           time.Time
+	RequestHash  [32]byte
+	ResponseHash [32]byte
+}
+
+// Credit is money that the network says arrived; table credits, unique by
+// organisation and TxnID (DESIGN section 3.2).
+type Credit struct {
+	TxnKey
+	PaymentID string
+	Amount    protocol.Paise
+	State     CreditState
+	At        time.Time
+}
+
+// CreditState is where a credit is. Values are in the database.
+type CreditState string
+
+// The credit states.
+const (
+	CreditApplied   CreditState = "applied"
+	CreditReversing CreditState = "reversing"
+	CreditReversed  CreditState = "reversed"
+	CreditSuspense  CreditState = "suspense"
+)
+
+// Callback is an outbox row: the merchant is to be told of a payment's end.
+// Its id is the payment's, since a payment ends once: X-Galla-Event-Id is
+// stable over retries.
+type Callback struct {
+	EventID    string
+	PaymentID  string
+	MerchantID string
+	URL        string
+	Method     string
+	At         time.Time
+}
+
+// QuoteEvent is one event of a quote's life; table qr_validation_events.
+type QuoteEvent struct {
+	Token    string
+	Seq      int64
+	Event    string
+	Code     string
+	At       time.Time
+	PrevHash payment.Hash
+	Hash     payment.Hash
+}
+
+// Changes is all that a batch of decisions changed. New rows and changed rows
+// are apart; each row stands once, as it is at the end.
+type Changes struct {
+	Terminals   []fleet.Terminal
+	NewPayments []payment.Payment
+	Payments    []payment.Payment
+	Events      []payment.Record
+	NewQuotes   []quote.Quote
+	Quotes      []quote.Quote
+	QuoteEvents []QuoteEvent
+	Messages    []Message
+	ReqPays     []ReqPay
+	Credits     []Credit
+	Callbacks   []Callback
+}
+
+// Empty reports whether there is nothing to save.
+func (c Changes) Empty() bool {
+	return len(c.Terminals)+len(c.NewPayments)+len(c.Payments)+len(c.Events)+len(c.NewQuotes)+len(c.Quotes)+
+		len(c.QuoteEvents)+len(c.Messages)+len(c.ReqPays)+len(c.Credits)+len(c.Callbacks) == 0
+}
+
+// Batch runs decisions one after another over one snapshot. A later decision
+// sees what an earlier one changed.
+type Batch struct {
+	snap Snapshot
+	done *layer
+}
+
+// NewBatch starts a batch.
+func NewBatch(snap Snapshot) *Batch {
+	return &Batch{snap: snap, done: newLayer()}
+}
+
+// Run runs one decision. Where it refuses, nothing of it is kept.
+func Run[A any](b *Batch, d Decision[A]) (A, error) {
+	tx := &Tx{batch: b, own: newLayer()}
+	answer, err := d.Decide(tx)
+	if err != nil {
+		var none A
+		return none, err
+	}
+	b.done.add(tx.own)
+	return answer, nil
+}
+
+// Changes returns what the batch changed so far, in the order of first change.
+func (b *Batch) Changes() Changes { return b.done.changes(b.snap) }
+
+// Tx is one decision's view: the snapshot, what earlier decisions of the batch
+// changed, and its own changes on top.
+type Tx struct {
+	batch *Batch
+	own   *layer
+}
+
+// Now is the batch's time.
+func (tx *Tx) Now() time.Time { return tx.batch.snap.Now }
+
+// Terminal reads a terminal that the decision named, or that follows from it.
+func (tx *Tx) Terminal(id protocol.Identity) (fleet.Terminal, bool) {
+	return lookup(id, tx.own.terminals, tx.batch.done.terminals, tx.batch.snap.Terminals)
+}
+
+// Payment reads a payment by our id.
+func (tx *Tx) Payment(id string) (payment.Payment, bool) {
+	return lookup(id, tx.own.payments, tx.batch.done.payments, tx.batch.snap.Payments)
+}
+
+// Taken reports whether a payment with the merchant's key exists, and its id.
+func (tx *Tx) Taken(key payment.Key) (string, bool) {
+	return lookup(key, tx.own.keys, tx.batch.done.keys, tx.batch.snap.Keys)
+}
+
+// Quote reads a quote by its token.
+func (tx *Tx) Quote(token string) (quote.Quote, bool) {
+	return lookup(token, tx.own.quotes, tx.batch.done.quotes, tx.batch.snap.Quotes)
+}
+
+// MessageUsed reports whether a message id was used before.
+func (tx *Tx) MessageUsed(k MessageKey) bool {
+	used, _ := lookup(k, tx.own.messages, tx.batch.done.messages, tx.batch.snap.Messages)
+	return used
+}
+
+// TxnUsed reports whether a transaction id was used before.
+func (tx *Tx) TxnUsed(k TxnKey) bool {
+	used, _ := lookup(k, tx.own.txns, tx.batch.done.txns, tx.batch.snap.Txns)
+	return used
+}
+
+func lookup[K comparable, V any](k K, layers ...map[K]V) (V, bool) {
+	for _, m := range layers {
+		if v, ok := m[k]; ok {
+			return v, true
+		}
+	}
+	var none V
+	return none, false
+}
+
+// PutTerminal changes a terminal.
+func (tx *Tx) PutTerminal(t fleet.Terminal) { tx.own.putTerminal(t) }
+
+// PutPayment adds or changes a payment and adds its events.
+func (tx *Tx) PutPayment(p payment.Payment, events ...payment.Record) {
+	tx.own.putPayment(p)
+	tx.own.rows.Events = append(tx.own.rows.Events, events...)
+}
+
+// PutQuote adds or changes a quote.
+func (tx *Tx) PutQuote(q quote.Quote) { tx.own.putQuote(q) }
+
+// AddQuoteEvent adds an event of a quote.
+func (tx *Tx) AddQuoteEvent(e QuoteEvent) {
+	tx.own.rows.QuoteEvents = append(tx.own.rows.QuoteEvents, e)
+}
+
+// AddMessage uses a message id up.
+func (tx *Tx) AddMessage(m Message) {
+	tx.own.messages[m.MessageKey] = true
+	tx.own.rows.Messages = append(tx.own.rows.Messages, m)
+}
+
+// AddReqPay uses a transaction id up.
+func (tx *Tx) AddReqPay(r ReqPay) {
+	tx.own.txns[r.TxnKey] = true
+	tx.own.rows.ReqPays = append(tx.own.rows.ReqPays, r)
+}
+
+// AddCredit adds a credit.
+func (tx *Tx) AddCredit(c Credit) { tx.own.rows.Credits = append(tx.own.rows.Credits, c) }
+
+// AddCallback adds an outbox row.
+func (tx *Tx) AddCallback(c Callback) { tx.own.rows.Callbacks = append(tx.own.rows.Callbacks, c) }

@@ -1,0 +1,122 @@
+// Package fleet is the terminals: what each one is, what the controller wants
+// of it, and what it has acknowledged (DESIGN section 4). It is pure.
+//
+// A terminal's row is its outbox: it needs telling while Seq is above
+// AckedSeq. Only package decide changes terminals.
+package fleet
+
+import (
+	"time"
+
+	"github.com/galla-pay/galla/protocol"
+)
+
+// Terminal is a payment device on the counter; table terminals.
+type Terminal struct {
+	protocol.Identity
+	Label      string // what the shop calls it
+	Active     bool
+	Integrated bool // takes requests from a POS; else it is standalone
+
+	// PublicKey is the device's Ed25519 key, TokenHash the SHA-256 of its MQTT
+	// password. Both are empty until it has enrolled.
+	PublicKey []byte
+	TokenHash []byte
+
+	// Wanted state. Seq rises by one whenever something that the terminal must
+	// know changes.
+	Seq     uint64
+	Sale    string   // payment id of the sale request; "" for none
+	Result  string   // payment id of the sale that ended last here; "" for none
+	Waiting []string // payment ids behind Sale, next one first
+
+	// What the terminal has told. Facts of Epoch are committed up to FactSeq.
+	AckedSeq uint64
+	Epoch    string
+	FactSeq  uint64
+	Session  string // of its latest connection
+	Mode     protocol.Mode
+	LastSeen time.Time // zero: never
+	GoneAt   time.Time // its last will came; zero while connected
+}
+
+// Enrolled reports whether the terminal can log in.
+func (t Terminal) Enrolled() bool { return len(t.PublicKey) > 0 && len(t.TokenHash) > 0 }
+
+// Want notes that something changed which the terminal must know.
+func (t *Terminal) Want() { t.Seq++ }
+
+// Drop takes a payment out of the wanted state, wherever it stands, and
+// reports whether it was there. A sale that ends leaves its result to be told.
+func (t *Terminal) Drop(payment string, tell bool) bool {
+	for i, id := range t.Waiting {
+		if id == payment {
+			t.Waiting = append(append([]string(nil), t.Waiting[:i]...), t.Waiting[i+1:]...)
+			t.Want()
+			return true
+		}
+	}
+	if t.Sale != payment || payment == "" {
+		return false
+	}
+	t.Sale = ""
+	if tell {
+		t.Result = payment
+	}
+	t.Want()
+	return true
+}
+
+// Offer makes payment the sale request. A result that the terminal has not
+// shown yet stays beside it.
+func (t *Terminal) Offer(payment string) {
+	t.Sale = payment
+	t.Want()
+}
+
+// Queue puts payment behind the sale.
+func (t *Terminal) Queue(payment string) {
+	t.Waiting = append(append([]string(nil), t.Waiting...), payment)
+	t.Want()
+}
+
+// Next takes the first waiting payment off the queue; "" when none waits.
+func (t *Terminal) Next() string {
+	if len(t.Waiting) == 0 {
+		return ""
+	}
+	next := t.Waiting[0]
+	t.Waiting = append([]string(nil), t.Waiting[1:]...)
+	return next
+}
+
+// Heard is what the terminal told in a report or sync: the session it came on,
+// the newest state it has stored, and the facts that are new to us. A new
+// epoch is a reflashed terminal, whose facts count from 1 again.
+func (t *Terminal) Heard(r protocol.Report, at time.Time) []protocol.Fact {
+	t.Session, t.Mode, t.LastSeen, t.GoneAt = r.Session, r.Mode, at, time.Time{}
+	if r.Epoch != t.Epoch {
+		t.Epoch, t.FactSeq = r.Epoch, 0
+	}
+	switch {
+	case r.Type == protocol.TypeSync:
+		// It asked for the whole state, so it is to be told until it says that
+		// it has it, whatever was acknowledged before.
+		t.AckedSeq = 0
+	case r.AckSeq <= t.Seq && r.AckSeq > t.AckedSeq:
+		t.AckedSeq = r.AckSeq
+	}
+	var news []protocol.Fact
+	for _, f := range r.Facts {
+		// Above, not next: what lies between was acknowledged to the terminal
+		// and then lost with a restored database.
+		if f.N > t.FactSeq {
+			t.FactSeq = f.N
+			news = append(news, f)
+		}
+	}
+	return news
+}
+
+// NeedsTelling reports whether the terminal has not stored the newest state.
+func (t Terminal) NeedsTelling() bool { return t.Seq > t.AckedSeq }

@@ -1,0 +1,81 @@
+package fleet
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/galla-pay/galla/protocol"
+)
+
+func report(kind protocol.Type, epoch string, ack uint64, facts ...uint64) protocol.Report {
+	r := protocol.Report{Header: protocol.Header{Type: kind}, Session: "s", Epoch: epoch, AckSeq: ack}
+	for _, n := range facts {
+		r.Facts = append(r.Facts, protocol.Fact{N: n})
+	}
+	return r
+}
+
+// TestHeard: each fact is news once; an acknowledgement rises and never goes
+// beyond what was said; a sync is always answered.
+func TestHeard(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		r     protocol.Report
+		news  []uint64
+		facts uint64
+		acked uint64
+		needs bool
+	}{
+		{"nothing new", report(protocol.TypeReport, "E", 5), nil, 3, 5, true},
+		{"the newest state is stored", report(protocol.TypeReport, "E", 7), nil, 3, 7, false},
+		{"an acknowledgement never falls", report(protocol.TypeReport, "E", 4), nil, 3, 5, true},
+		{"a state that was never sent cannot be acknowledged", report(protocol.TypeReport, "E", 99), nil, 3, 5, true},
+		{"facts that are known and facts that are new", report(protocol.TypeReport, "E", 7, 2, 3, 4, 5), []uint64{4, 5}, 5, 7, false},
+		{"after a restored database", report(protocol.TypeReport, "E", 7, 8, 9), []uint64{8, 9}, 9, 7, false},
+		{"a reflashed terminal counts from 1", report(protocol.TypeReport, "new", 7, 1), []uint64{1}, 1, 7, false},
+		{"a sync is to be answered", report(protocol.TypeSync, "E", 7), nil, 3, 0, true},
+	} {
+		terminal := Terminal{Seq: 7, AckedSeq: 5, Epoch: "E", FactSeq: 3, GoneAt: time.UnixMilli(1)}
+		var news []uint64
+		for _, f := range terminal.Heard(tt.r, time.UnixMilli(2)) {
+			news = append(news, f.N)
+		}
+		if !slices.Equal(news, tt.news) || terminal.FactSeq != tt.facts || terminal.AckedSeq != tt.acked || terminal.NeedsTelling() != tt.needs {
+			t.Errorf("%s: news %v, facts %d, acked %d, needs telling %v", tt.name, news, terminal.FactSeq, terminal.AckedSeq, terminal.NeedsTelling())
+		}
+		if !terminal.GoneAt.IsZero() || terminal.LastSeen.UnixMilli() != 2 {
+			t.Errorf("%s: a terminal that was heard is there", tt.name)
+		}
+	}
+}
+
+// TestDrop: an ended payment leaves the wanted state wherever it stood, and
+// only the shown one leaves a result.
+func TestDrop(t *testing.T) {
+	base := Terminal{Seq: 1, Sale: "a", Waiting: []string{"b", "c"}}
+	for _, tt := range []struct {
+		payment string
+		tell    bool
+		sale    string
+		result  string
+		waiting []string
+		dropped bool
+	}{
+		{"a", true, "", "a", []string{"b", "c"}, true}, {"a", false, "", "", []string{"b", "c"}, true},
+		{"b", true, "a", "", []string{"c"}, true}, {"c", true, "a", "", []string{"b"}, true},
+		{"x", true, "a", "", []string{"b", "c"}, false}, {"", true, "a", "", []string{"b", "c"}, false},
+	} {
+		terminal := base
+		dropped := terminal.Drop(tt.payment, tt.tell)
+		if dropped != tt.dropped || terminal.Sale != tt.sale || terminal.Result != tt.result || !slices.Equal(terminal.Waiting, tt.waiting) {
+			t.Errorf("drop %q: %v %+v", tt.payment, dropped, terminal)
+		}
+		if (terminal.Seq > base.Seq) != dropped {
+			t.Errorf("drop %q: told %v", tt.payment, terminal.Seq > base.Seq)
+		}
+	}
+	if !slices.Equal(base.Waiting, []string{"b", "c"}) {
+		t.Error("a copy's change reached the original")
+	}
+}

@@ -1,0 +1,3 @@
+module github.com/galla-pay/galla/hack
+
+go 1.26
