@@ -20,13 +20,11 @@ func ValidID(s string, max int) bool {
 	if s == "" || len(s) > max {
 		return false
 	}
-	for i := 0; i < len(s); i++ {
-		c := s[i]
-		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c == '-') {
-			return false
-		}
-	}
-	return true
+	return !strings.ContainsFunc(s, func(c rune) bool { return !idRune(c) })
+}
+
+func idRune(c rune) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c == '-'
 }
 
 // Identity names one terminal. Its text form, {merchantId}.{storeId}.{terminalId},
@@ -78,26 +76,20 @@ func (id *Identity) UnmarshalText(b []byte) error {
 // itself is meant.
 type VPA string
 
-// Valid reports whether v has the form name@handle that UPI allows: 1..255
-// characters of [A-Za-z0-9._-], an @, and a handle that starts with a letter.
+// Valid reports whether v has the form name@handle that UPI allows, 255
+// characters at most: a name of
+// [A-Za-z0-9._-], an @, and a handle of 2 to 64 of
+// [A-Za-z0-9.-] that begins with a letter or digit, such as okbank1 or
+// HDFC0000001.ifsc.npci.
 func (v VPA) Valid() bool {
 	name, handle, ok := strings.Cut(string(v), "@")
-	if !ok || name == "" || handle == "" || len(v) > 255 {
+	if !ok || len(v) > 255 || len(name) < 1 || len(handle) < 2 || len(handle) > 64 {
 		return false
 	}
-	for i := 0; i < len(name); i++ {
-		if c := name[i]; c != '.' && !ValidID(string(c), 1) {
-			return false
-		}
-	}
-	for i := 0; i < len(handle); i++ {
-		c := handle[i]
-		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
-		if !letter && (i == 0 || c < '0' || c > '9') {
-			return false
-		}
-	}
-	return true
+	first := handle[0]
+	return !strings.ContainsFunc(name, func(c rune) bool { return c != '.' && !idRune(c) }) &&
+		!strings.ContainsFunc(handle, func(c rune) bool { return c != '.' && (c == '_' || !idRune(c)) }) &&
+		first != '.' && first != '-'
 }
 
 // Masked keeps the first character and the handle: "c***@upi".

@@ -49,7 +49,7 @@ func TestTopics(t *testing.T) {
 func TestVPA(t *testing.T) {
 	for vpa, want := range map[VPA]bool{
 		"merchant@upi": true, "a.b-c_d@okbank1": true, "gourmet@mercury": true,
-		"": false, "upi": false, "@upi": false, "a@": false, "a@b@c": false, "a b@upi": false, "a@1upi": false, "a@up.i": false,
+		"": false, "upi": false, "@upi": false, "a@": false, "a@b@c": false, "a b@upi": false, "a@1upi": true, "1234567890@HDFC0000001.ifsc.npci": true, "a@u": false, "a@.upi": false, "a@-upi": false, "a@u_pi": false,
 	} {
 		if vpa.Valid() != want {
 			t.Errorf("%q valid: %v", string(vpa), vpa.Valid())
