@@ -1,0 +1,243 @@
+package screen
+
+import (
+	"image"
+	"image/color"
+	"strconv"
+	"time"
+
+	"github.com/galla-pay/galla/protocol"
+)
+
+// The 240x320 portrait panels (terminal-ux: Device screens, 240x320 portrait).
+var (
+	portrait240Size = image.Pt(240, 320)
+	portrait240Card = image.Rect(7, 64, 233, 290)
+)
+
+// lowTime is when the time bar turns amber.
+const lowTime = 30 * time.Second
+
+// portrait240 draws one view, already checked, on a panel of 240x320.
+type portrait240 struct {
+	*canvas
+	View
+}
+
+// at is a box by its corner and size.
+func at(x, y, w, h int) image.Rectangle { return image.Rect(x, y, x+w, y+h) }
+
+func (p portrait240) draw() {
+	p.fill(p.dst.Rect, ground)
+	switch p.Mode {
+	case protocol.ModeStarting:
+		p.starting()
+	case protocol.ModeEnrolling:
+		p.enrolling()
+	case protocol.ModeOffline:
+		p.offline()
+	case protocol.ModeIdle:
+		p.idle()
+	case protocol.ModePresenting:
+		p.presenting()
+	case protocol.ModeChecking:
+		p.checking()
+	case protocol.ModeResult:
+		p.result()
+	case protocol.ModeFault:
+		p.fault()
+	}
+}
+
+// say is the text of a word in the view's language.
+func (p portrait240) say(w word, value ...any) string { return p.Lang.say(w, value...) }
+
+// amount writes an amount: never cut, never broken (terminal-ux: Common rules).
+func (p portrait240) amount(box image.Rectangle, col color.RGBA, size int) {
+	if p.AmountPaise > 0 {
+		p.text(box, ink{color: col, size: size, min: 22, bold: true}, p.AmountPaise.String())
+	}
+}
+
+// status is the line at the top: link, label, badges. offline is what stands
+// beside the struck-out link.
+func (p portrait240) status(offline word) {
+	if p.Link {
+		p.icon(iconBars, 14, image.Pt(8, 3), ok)
+		p.text(image.Rect(28, 0, p.badges()-4, 20), ink{color: muted, size: 14, align: alignLeft}, p.TerminalLabel)
+		return
+	}
+	p.fill(image.Rect(0, 0, 240, 20), warn)
+	p.icon(iconNoLink, 14, image.Pt(8, 3), black)
+	p.text(image.Rect(28, 0, p.badges()-4, 20), ink{color: black, size: 14, bold: true, align: alignLeft}, p.say(offline))
+}
+
+// badges shows at the right of the top line what waits and that this is a test,
+// and returns where they begin.
+func (p portrait240) badges() int {
+	x := 236
+	badge := func(back, col color.RGBA, text string) {
+		w := p.fonts.width(style{true, 14}, text).Ceil() + 10
+		box := at(x-w, 1, w, 18)
+		p.round(box, back)
+		p.text(box, ink{color: col, size: 14, bold: true}, text)
+		x -= w + 3
+	}
+	if p.Test {
+		badge(info, black, p.say(wTest))
+	}
+	if p.Waiting > 0 {
+		badge(white, black, p.say(wWaiting, strconv.Itoa(min(p.Waiting, 99))))
+	}
+	return x
+}
+
+// spinner turns eight dots, 64 pixels wide.
+func (p portrait240) spinner(x, y int) {
+	spots := [8][2]int{{28, 0}, {48, 8}, {56, 28}, {48, 48}, {28, 56}, {8, 48}, {0, 28}, {8, 8}}
+	for i, s := range spots {
+		age := ((p.Tick-i)%8 + 8) % 8 // 0 is the head, 7 the end of its tail
+		p.icon(iconDisc, 8, image.Pt(x+s[0], y+s[1]), mix(info, raised, 8-age, 8))
+	}
+}
+
+// starting: the name, and the steps with a tick on those that are done.
+func (p portrait240) starting() {
+	p.badges()
+	p.logo(72, 28)
+	p.text(at(12, 132, 216, 34), ink{color: white, size: 26, bold: true}, p.say(wName))
+	p.text(at(12, 164, 216, 22), ink{color: muted, size: 16}, p.say(wStarting))
+	steps := []struct {
+		step Step
+		word word
+	}{{StepScreen, wStepScreen}, {StepNetwork, wStepNetwork}, {StepServer, wStepServer}}
+	now := 0
+	for i, s := range steps {
+		if s.step == p.Step {
+			now = i
+		}
+	}
+	for i, s := range steps {
+		y := 200 + 30*i
+		col, back := muted, raised
+		switch {
+		case i < now:
+			back = ok
+		case i == now:
+			col, back = white, info
+		}
+		p.icon(iconDisc, 20, image.Pt(70, y), back)
+		if i < now {
+			p.icon(iconTick, 20, image.Pt(70, y), black)
+		}
+		p.text(at(102, y-3, 130, 26), ink{color: col, size: 18, min: 14, bold: i == now, align: alignLeft}, p.say(s.word))
+	}
+	p.version()
+}
+
+// logo is a plate with the rupee sign, 96 pixels wide.
+func (p portrait240) logo(x, y int) {
+	p.round(at(x, y, 96, 96), info)
+	p.text(at(x, y, 96, 96), ink{color: black, size: 68, bold: true}, "₹")
+}
+
+func (p portrait240) version() {
+	p.text(at(12, 296, 216, 20), ink{color: muted, size: 14}, p.Version)
+}
+
+// enrolling: the code to type, or only that it is under way.
+func (p portrait240) enrolling() {
+	p.badges()
+	if p.Code == "" {
+		p.spinner(88, 76)
+		p.text(at(12, 164, 216, 30), ink{color: white, size: 22, min: 16, bold: true}, p.say(wJoining))
+		p.text(at(12, 196, 216, 22), ink{color: muted, size: 16, min: 14}, p.MerchantName)
+	} else {
+		p.text(at(12, 28, 216, 28), ink{color: white, size: 20, min: 16, bold: true}, p.say(wAddDevice))
+		p.round(at(12, 76, 216, 60), raised)
+		p.text(at(18, 76, 204, 60), ink{color: white, size: 34, min: 18, bold: true}, p.Code)
+		p.text(at(12, 146, 216, 44), ink{color: muted, size: 16, min: 14, lines: 2}, p.say(wTypeCode))
+		if p.Left > 0 {
+			p.text(at(12, 196, 216, 22), ink{color: muted, size: 16, min: 14}, p.say(wCodeValid, clock(p.Left)))
+		}
+	}
+	if p.Reason != "" {
+		p.round(at(12, 228, 216, 56), raised)
+		p.text(at(20, 230, 200, 30), ink{color: warn, size: 16, min: 14, bold: true}, p.say(wNotJoined))
+		p.text(at(20, 256, 200, 24), ink{color: white, size: 14}, p.say(wCode, p.Reason))
+	} else if p.Code == "" {
+		p.text(at(12, 234, 216, 44), ink{color: muted, size: 16, min: 14, lines: 2}, p.say(wJoiningHint))
+	}
+	p.version()
+}
+
+// offline: no link and nothing on the glass that could be paid.
+func (p portrait240) offline() {
+	p.fill(image.Rect(0, 0, 240, 64), warn)
+	p.text(at(12, 20, 216, 40), ink{color: black, size: 28, min: 20, bold: true}, p.say(wNoInternet))
+	p.badges()
+	p.icon(iconNoLink, 80, image.Pt(80, 88), warn)
+	p.text(at(12, 182, 216, 56), ink{color: white, size: 22, min: 16, bold: true, lines: 2}, p.say(wNoQR))
+	p.text(at(12, 240, 216, 22), ink{color: muted, size: 16, min: 14}, p.say(wOfflineFor, clock(p.Since)))
+	next := p.say(wTryingNow)
+	if p.NextTry > 0 {
+		next = p.say(wNextTry, clock(p.NextTry))
+	}
+	p.text(at(12, 264, 216, 22), ink{color: muted, size: 16, min: 14}, next)
+	p.text(at(12, 296, 216, 20), ink{color: muted, size: 14}, p.TerminalLabel)
+}
+
+// idle: whose till this is, and that it is ready.
+func (p portrait240) idle() {
+	p.status(wOffline)
+	p.text(at(12, 36, 216, 64), ink{color: white, size: 24, min: 18, bold: true, lines: 2}, p.MerchantName)
+	p.icon(iconDisc, 88, image.Pt(76, 112), ok)
+	p.icon(iconTick, 88, image.Pt(76, 112), black)
+	p.text(at(12, 206, 216, 36), ink{color: white, size: 30, min: 20, bold: true}, p.say(wReady))
+	p.text(at(12, 240, 216, 24), ink{color: muted, size: 16, min: 14}, p.say(wReadyHint))
+	if p.Last > 0 {
+		p.fill(at(12, 274, 216, 1), raised)
+		p.text(at(12, 282, 100, 28), ink{color: muted, size: 14, align: alignLeft}, p.say(wLast))
+		p.text(at(112, 282, 116, 28), ink{color: white, size: 16, min: 14, bold: true, align: alignRight}, p.Last.String())
+	}
+}
+
+// presenting: what the customer scans. Without a link the QR stays and says so:
+// it can be paid, only this terminal hears of it late (failure matrix S5).
+func (p portrait240) presenting() {
+	p.status(wOfflineQR)
+	p.amount(at(8, 20, 224, 44), white, 36)
+	p.qr(portrait240Card, p.QR)
+	low := p.Left < lowTime
+	if p.Total > 0 {
+		left := int(int64(240) * int64(min(max(p.Left, 0), p.Total)/time.Millisecond) / max(int64(p.Total/time.Millisecond), 1))
+		col := info
+		if low {
+			col = warn
+		}
+		p.fill(image.Rect(0, 290, 240, 294), raised)
+		p.fill(image.Rect(0, 290, left, 294), col)
+		timer := white
+		if low {
+			timer = warn
+		}
+		p.text(at(8, 294, 76, 26), ink{color: timer, size: 20, min: 16, bold: true, align: alignLeft}, clock(p.Left))
+	}
+	hint, col := p.say(wScan), white
+	if !p.Link {
+		hint, col = p.say(wResultLate), warn
+	}
+	p.text(at(84, 294, 148, 26), ink{color: col, size: 14, align: alignRight}, hint)
+}
+
+// checking: the QR is dead and the bank has not yet answered.
+func (p portrait240) checking() {
+	p.status(wOffline)
+	p.amount(at(8, 28, 224, 48), white, 40)
+	p.spinner(88, 96)
+	p.text(at(8, 180, 224, 32), ink{color: white, size: 22, min: 16, bold: true}, p.say(wChecking))
+	p.text(at(12, 214, 216, 26), ink{color: muted, size: 16, min: 14}, p.say(wCheckingHint))
+	box := at(12, 256, 216, 44)
+	p.round(box, warn)
+	p.text(box.Inset(6), ink{color: black, size: 18, min: 14, bold: true}, p.say(wDoNotPayAgain))
+}

@@ -1,0 +1,63 @@
+package screen
+
+import (
+	"errors"
+	"fmt"
+	"image"
+	"sync"
+)
+
+// ErrSize is wrapped when there is no layout for a panel's size.
+var ErrSize = errors.New("no screen layout for this panel size")
+
+// Renderer draws views for panels of one size. It keeps glyphs that it has
+// rasterised, nothing else: what it drew before never shows. It may be shared;
+// calls run one at a time.
+type Renderer struct {
+	size image.Point
+
+	mu     sync.Mutex
+	canvas canvas
+}
+
+// New returns a Renderer for panels of that many pixels, or ErrSize.
+func New(size image.Point) (*Renderer, error) {
+	if _, err := cardOf(size); err != nil {
+		return nil, err
+	}
+	f, err := newFonts()
+	if err != nil {
+		return nil, err
+	}
+	return &Renderer{size: size, canvas: canvas{fonts: f, icons: newIcons()}}, nil
+}
+
+// Render paints all of dst, whose bounds must be those of the panel, from the
+// origin. It returns an error, and leaves dst alone, for a View that has no
+// picture: see ErrView.
+func (r *Renderer) Render(dst *image.RGBA, v View) error {
+	if dst == nil || dst.Rect != (image.Rectangle{Max: r.size}) {
+		return fmt.Errorf("%w: the picture is not %dx%d pixels", ErrView, r.size.X, r.size.Y)
+	}
+	if err := v.check(); err != nil {
+		return err
+	}
+	if q := v.QR; q != nil && pixelsOf(portrait240Card, q.modules) < q.px {
+		return fmt.Errorf("%w: its QR was made for another panel", ErrView)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.canvas.dst = dst
+	defer func() { r.canvas.dst = nil }()
+	portrait240{&r.canvas, v}.draw()
+	return nil
+}
+
+// cardOf is the white card that carries a payment's QR on a panel of that size.
+func cardOf(size image.Point) (image.Rectangle, error) {
+	switch size {
+	case portrait240Size:
+		return portrait240Card, nil
+	}
+	return image.Rectangle{}, fmt.Errorf("%w: %dx%d; known is 240x320", ErrSize, size.X, size.Y)
+}

@@ -1,0 +1,239 @@
+package screen_test
+
+import (
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/galla-pay/galla/agent/internal/screen"
+	"github.com/galla-pay/galla/protocol"
+	"pgregory.net/rapid"
+)
+
+// anyView is a view of any mode with anything in it; it may have no picture.
+func anyView(qr *screen.QR) *rapid.Generator[screen.View] {
+	text := rapid.OneOf(rapid.String(), rapid.SampledFrom(append(slices.Clone(reasons), "", "testterminal1", "Galla Test Store")))
+	length := rapid.Custom(func(t *rapid.T) time.Duration {
+		return time.Duration(rapid.Int64().Draw(t, "duration"))
+	})
+	amount := rapid.Custom(func(t *rapid.T) protocol.Paise {
+		return protocol.Paise(rapid.Int64Range(-1, int64(protocol.MaxPaise)+1).Draw(t, "paise"))
+	})
+	return rapid.Custom(func(t *rapid.T) screen.View {
+		v := screen.View{
+			Mode: rapid.SampledFrom([]protocol.Mode{
+				protocol.ModeStarting, protocol.ModeEnrolling, protocol.ModeOffline, protocol.ModeIdle,
+				protocol.ModePresenting, protocol.ModeChecking, protocol.ModeResult, protocol.ModeFault, protocol.ModeOff,
+			}).Draw(t, "mode"),
+			Outcome: rapid.SampledFrom([]protocol.Outcome{
+				protocol.OutcomeSucceeded, protocol.OutcomeFailed, protocol.OutcomeExpired, protocol.OutcomeCancelled, "",
+			}).Draw(t, "outcome"),
+			AmountPaise:   amount.Draw(t, "amount"),
+			Left:          length.Draw(t, "left"),
+			Total:         length.Draw(t, "total"),
+			Reason:        text.Draw(t, "reason"),
+			Reference:     text.Draw(t, "reference"),
+			OrderID:       text.Draw(t, "order"),
+			MerchantName:  text.Draw(t, "merchant"),
+			TerminalLabel: text.Draw(t, "label"),
+			Waiting:       rapid.Int().Draw(t, "waiting"),
+			Link:          rapid.Bool().Draw(t, "link"),
+			Test:          rapid.Bool().Draw(t, "test"),
+			Last:          amount.Draw(t, "last"),
+			Step:          screen.Step(text.Draw(t, "step")),
+			Code:          text.Draw(t, "code"),
+			Since:         length.Draw(t, "since"),
+			NextTry:       length.Draw(t, "next"),
+			Tick:          rapid.Int().Draw(t, "tick"),
+			Version:       text.Draw(t, "version"),
+			Lang:          screen.Lang(text.Draw(t, "lang")),
+		}
+		if rapid.Bool().Draw(t, "qr") {
+			v.QR = qr
+		}
+		return v
+	})
+}
+
+// The same view is the same picture: whatever was drawn before, by whom and on
+// what. No pixel is left as it was, none is transparent.
+func TestRenderIsAFunctionOfTheView(t *testing.T) {
+	t.Parallel()
+	used := newRenderer(t)
+	views := anyView(encode(t, plainQR))
+	rapid.Check(t, func(rt *rapid.T) {
+		v := views.Draw(rt, "view")
+		a, b := picture(), picture()
+		for i := range b.Pix {
+			b.Pix[i] = byte(i * 7)
+		}
+		errA := used.Render(a, v)
+		errB := newRenderer(t).Render(b, v)
+		if (errA == nil) != (errB == nil) {
+			rt.Fatalf("errors %v and %v", errA, errB)
+		}
+		if errA != nil {
+			return
+		}
+		if !slices.Equal(a.Pix, b.Pix) {
+			rt.Fatal("two pictures of one view differ")
+		}
+		if !a.Opaque() {
+			rt.Fatal("the picture is not opaque")
+		}
+	})
+}
+
+// Each mode and outcome is a picture of its own.
+func TestStatesAreToldApart(t *testing.T) {
+	t.Parallel()
+	named := map[string]string{}
+	for _, s := range states(t) {
+		pixels := string(render(t, s.view).Pix)
+		if other, twice := named[pixels]; twice {
+			t.Errorf("%s and %s look the same", s.name, other)
+		}
+		named[pixels] = s.name
+	}
+}
+
+func TestOneRendererForMany(t *testing.T) {
+	t.Parallel()
+	shared := newRenderer(t)
+	var all sync.WaitGroup
+	for _, s := range states(t) {
+		want := render(t, s.view)
+		all.Go(func() {
+			for range 3 {
+				got := picture()
+				if err := shared.Render(got, s.view); err != nil {
+					t.Error(err)
+				}
+				if !slices.Equal(got.Pix, want.Pix) {
+					t.Errorf("%s: another picture when shared", s.name)
+				}
+			}
+		})
+	}
+	all.Wait()
+}
+
+func TestTimeLeft(t *testing.T) {
+	t.Parallel()
+	qr := encode(t, plainQR)
+	const full, whole = 3 * time.Minute, 240
+	info, warn := uint32(0x53b1fd), uint32(0xfdb022)
+	for _, test := range []struct {
+		left  time.Duration
+		timer string
+		bar   int // pixels
+		color uint32
+	}{
+		{full, "3:00", whole, info},
+		{full - 1, "3:00", whole - 1, info},
+		{2 * full, "6:00", whole, info},
+		{90 * time.Second, "1:30", whole / 2, info},
+		{30 * time.Second, "0:30", 40, info},
+		{30*time.Second - 1, "0:30", 39, warn},
+		{9 * time.Second, "0:09", 12, warn},
+		{time.Nanosecond, "0:01", 0, warn},
+		{0, "0:00", 0, warn},
+		{-time.Hour, "0:00", 0, warn},
+	} {
+		t.Run(test.left.String(), func(t *testing.T) {
+			t.Parallel()
+			dst := picture()
+			printed, err := screen.Watch(newRenderer(t), dst, screen.View{
+				Mode: protocol.ModePresenting, AmountPaise: 1, QR: qr, Left: test.left, Total: full, Link: true,
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !slices.ContainsFunc(printed, func(p screen.Printed) bool { return p.Text == test.timer }) {
+				t.Errorf("the timer is not %s", test.timer)
+			}
+			bar := 0
+			for x := range whole {
+				c := dst.RGBAAt(x, 292)
+				if uint32(c.R)<<16|uint32(c.G)<<8|uint32(c.B) == test.color {
+					bar++
+				}
+			}
+			if bar != test.bar {
+				t.Errorf("the bar is %d pixels of the colour %06x, want %d", bar, test.color, test.bar)
+			}
+		})
+	}
+	t.Run("unknown", func(t *testing.T) {
+		printed, err := screen.Watch(newRenderer(t), picture(), screen.View{Mode: protocol.ModePresenting, AmountPaise: 1, QR: qr, Link: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if slices.ContainsFunc(printed, func(p screen.Printed) bool { return p.Text == "0:00" }) {
+			t.Error("a time is shown that nobody knows")
+		}
+	})
+}
+
+// A shown QR stays while the link is away, and the words say so (failure
+// matrix S5).
+func TestOfflineKeepsTheQR(t *testing.T) {
+	t.Parallel()
+	q := encode(t, signedQR)
+	v := presenting(q)
+	v.Link = false
+	dst := picture()
+	printed, err := screen.Watch(newRenderer(t), dst, v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := checkQR(dst, q); err != nil {
+		t.Error(err)
+	}
+	for _, want := range []string{"Offline: QR valid", "Result may be late", "2:41", "₹245.00"} {
+		if !slices.ContainsFunc(printed, func(p screen.Printed) bool { return p.Text == want }) {
+			t.Errorf("%q is not on the picture", want)
+		}
+	}
+}
+
+// PAID is on the picture of a success and on no other.
+func TestOnlyASuccessSaysPaid(t *testing.T) {
+	t.Parallel()
+	r := newRenderer(t)
+	for _, s := range everyText(t) {
+		printed, err := screen.Watch(r, picture(), s.view)
+		if err != nil {
+			t.Fatal(err)
+		}
+		paid := slices.ContainsFunc(printed, func(p screen.Printed) bool { return p.Text == "PAID" })
+		if paid != (s.view.Mode == protocol.ModeResult && s.view.Outcome == protocol.OutcomeSucceeded) {
+			t.Errorf("%s: PAID is on the picture: %v", s.name, paid)
+		}
+	}
+}
+
+func BenchmarkRender(b *testing.B) {
+	r, dst := newRenderer(b), picture()
+	for _, s := range states(b) {
+		switch s.name {
+		case "idle", "presenting-signed", "succeeded":
+			b.Run(s.name, func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					if err := r.Render(dst, s.view); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+	}
+}
+
+func BenchmarkEncodeQR(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		encode(b, signedQR)
+	}
+}

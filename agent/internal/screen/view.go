@@ -1,0 +1,111 @@
+package screen
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/galla-pay/galla/protocol"
+)
+
+// View is all that a picture depends on. Fields that a mode does not name are
+// ignored by it. Texts may be anything: what the fonts cannot show is left out,
+// what is too long is shortened, never an amount.
+type View struct {
+	Mode protocol.Mode // all but protocol.ModeOff, which has no picture
+
+	// AmountPaise of the payment: required while presenting (1 to
+	// protocol.MaxPaise), 0 elsewhere when there is none to show.
+	AmountPaise protocol.Paise
+	// QR is required while presenting.
+	QR *QR
+	// Left of Total is the QR's time: the bar and the minutes while presenting.
+	// Total 0 leaves both out. While enrolling, Left is how long Code is valid.
+	Left, Total time.Duration
+
+	// Outcome, of a result.
+	Outcome protocol.Outcome
+	// Reason, of a result, a fault or a refused enrolment: a word of the
+	// protocol. Words are shown for those that are known, else the code itself.
+	Reason string
+	// Reference of a success: the last four digits of the UTR.
+	Reference string
+	// OrderID of a result, the till's own number.
+	OrderID string
+
+	MerchantName  string // idle, enrolling
+	TerminalLabel string // status line
+	Waiting       int    // sales that wait behind this one; 0 shows nothing
+	Link          bool   // connected; a missing link is shown in words
+	// Test marks a sandbox: no money moves. Every picture says so.
+	Test bool
+	// Last is the last payment received, 0 for none: idle.
+	Last protocol.Paise
+
+	Step    Step          // starting: what is being done
+	Code    string        // enrolling: what to type into the console; may be empty
+	Since   time.Duration // offline: how long
+	NextTry time.Duration // offline: until the next try; 0 says that one is under way
+	// Tick turns the spinner of checking and enrolling: one step each, at most
+	// four a second (terminal-ux: Common rules).
+	Tick    int
+	Version string // starting, enrolling, fault: of the software
+
+	Lang Lang // of the words; English when empty or unknown
+}
+
+// Step is one thing that a starting terminal does, in this order.
+type Step string
+
+// The steps. An empty Step is the first one.
+const (
+	StepScreen  Step = "screen"
+	StepNetwork Step = "network"
+	StepServer  Step = "server"
+)
+
+// ErrView is wrapped by what Render says of a View that cannot be drawn.
+var ErrView = errors.New("cannot draw this view")
+
+// check refuses a View before anything of it is drawn.
+func (v View) check() error {
+	if v.AmountPaise < 0 || v.AmountPaise > protocol.MaxPaise {
+		return fmt.Errorf("%w: amount of %d paise is not within 0 to %d", ErrView, v.AmountPaise, protocol.MaxPaise)
+	}
+	if v.Last < 0 || v.Last > protocol.MaxPaise {
+		return fmt.Errorf("%w: last payment of %d paise is not within 0 to %d", ErrView, v.Last, protocol.MaxPaise)
+	}
+	switch v.Mode {
+	case protocol.ModeStarting, protocol.ModeEnrolling, protocol.ModeOffline,
+		protocol.ModeIdle, protocol.ModeChecking, protocol.ModeFault:
+	case protocol.ModePresenting:
+		if v.AmountPaise == 0 {
+			return fmt.Errorf("%w: presenting without an amount", ErrView)
+		}
+		if v.QR == nil {
+			return fmt.Errorf("%w: presenting without a QR", ErrView)
+		}
+	case protocol.ModeResult:
+		switch v.Outcome {
+		case protocol.OutcomeSucceeded, protocol.OutcomeFailed, protocol.OutcomeExpired, protocol.OutcomeCancelled:
+		default:
+			return fmt.Errorf("%w: unknown outcome %q", ErrView, v.Outcome)
+		}
+		if v.Outcome == protocol.OutcomeSucceeded && v.AmountPaise == 0 {
+			return fmt.Errorf("%w: PAID without an amount", ErrView)
+		}
+	default:
+		return fmt.Errorf("%w: mode %q has no picture", ErrView, v.Mode)
+	}
+	return nil
+}
+
+// clock writes a duration as m:ss, from an hour on as h:mm:ss. A begun second
+// counts whole, so that 0:00 means over.
+func clock(d time.Duration) string {
+	s := int64((max(d, 0) + time.Second - 1) / time.Second)
+	if s >= 3600 {
+		return fmt.Sprintf("%d:%02d:%02d", s/3600, s/60%60, s%60)
+	}
+	return fmt.Sprintf("%d:%02d", s/60, s%60)
+}

@@ -1,0 +1,160 @@
+// Package payapi is the front door for billing POSes: the PhonePe-style payment
+// API over HTTP (phonepe-api). It checks the form and the signature of a
+// request, submits one decision to the journal, and answers in the API's own
+// vocabulary, which is the one table of codes.go.
+//
+// It knows neither SQL nor another door, and nothing is published or called
+// back from here.
+package payapi
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+	"github.com/google/uuid"
+
+	"github.com/galla-pay/galla/controller/internal/decide"
+	"github.com/galla-pay/galla/controller/internal/journal"
+	"github.com/galla-pay/galla/controller/internal/merchant"
+	"github.com/galla-pay/galla/controller/internal/payment"
+)
+
+// MaxBody is the largest request body, in bytes; more is refused before
+// anything is hashed (phonepe-api: Wire rules).
+const MaxBody = 64 << 10
+
+// Prefix is the deployment prefix that real clients' base URLs carry. It is
+// stripped before hashing, and both forms are served.
+const Prefix = "/enterprise-sandbox"
+
+// Reader is what this door reads.
+type Reader interface {
+	// Payment finds a payment of the merchant by the merchant's id or by ours;
+	// journal.ErrNotFound when there is none.
+	Payment(ctx context.Context, merchantID, id string) (payment.Payment, error)
+}
+
+// Config is what the door needs.
+type Config struct {
+	Journal   *journal.Journal
+	Reader    Reader
+	Directory func() *merchant.Directory
+	// LinkKey signs the QRs' links.
+	LinkKey *ecdsa.PrivateKey
+	// OrgID is our organisation in the QR's link (PRD 7.1, DYNAMIC_ORG_ID).
+	OrgID   string
+	Sandbox bool
+	Log     *slog.Logger
+	// Answered is told every answer's route and code; it may be nil.
+	Answered func(route string, code Code)
+}
+
+// API is the door. Register puts its routes on an engine.
+type API struct{ Config }
+
+// New makes the door.
+func New(c Config) *API {
+	if c.Answered == nil {
+		c.Answered = func(string, Code) {}
+	}
+	return &API{c}
+}
+
+// Register adds the door's routes.
+func (a *API) Register(r gin.IRouter) {
+	r.POST("/v1/payment/init", a.limit, a.init)
+	r.GET("/v1/payment/:merchantId/:id/status", a.status)
+}
+
+// StripPrefix serves h under Prefix as well, so that the routes, and with them
+// the signed paths, are the same for both forms.
+func StripPrefix(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if rest, ok := strings.CutPrefix(r.URL.Path, Prefix); ok && strings.HasPrefix(rest, "/") {
+			r = r.Clone(r.Context())
+			r.URL.Path = rest
+			r.URL.RawPath = strings.TrimPrefix(r.URL.RawPath, Prefix)
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
+// RequestID gives every answer an X-Request-Id, to name it by when asking for
+// help.
+func RequestID(c *gin.Context) {
+	id := uuid.NewString()
+	c.Set("requestId", id)
+	c.Header("X-Request-Id", id)
+	c.Next()
+}
+
+// NotFound answers a route that nobody has.
+func NotFound(c *gin.Context) {
+	writeCode(c, http.StatusNotFound, CodeBadRequest, "There is no "+c.Request.Method+" "+c.Request.URL.Path+" here.")
+}
+
+// MethodNotAllowed answers a route by another method.
+func MethodNotAllowed(c *gin.Context) {
+	writeCode(c, http.StatusMethodNotAllowed, CodeBadRequest, c.Request.URL.Path+" does not answer "+c.Request.Method+".")
+}
+
+// Recovered answers a request whose handler panicked.
+func Recovered(c *gin.Context) {
+	if !c.Writer.Written() {
+		writeCode(c, 0, CodeInternal, "")
+	}
+	c.Abort()
+}
+
+// limit refuses a body above MaxBody before anybody hashes it.
+func (a *API) limit(c *gin.Context) {
+	if c.Request.ContentLength > MaxBody {
+		a.refuse(c, tooLarge)
+		c.Abort()
+		return
+	}
+	c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, MaxBody)
+}
+
+// fail turns an error into the answer that the POS gets. It is the only place
+// that does; an error that it does not know loses its text here.
+func (a *API) fail(c *gin.Context, err error) {
+	var refused *Refusal
+	switch {
+	case errors.As(err, &refused):
+		a.refuse(c, refused)
+	case errors.Is(err, decide.ErrDuplicate):
+		a.refuse(c, refuse(CodeDuplicate, ""))
+	case errors.Is(err, decide.ErrNoTerminal):
+		a.refuse(c, refuse(CodeInvalidTerminal, ""))
+	case errors.Is(err, journal.ErrNotFound):
+		a.refuse(c, refuse(CodeInvalidTransaction, ""))
+	case errors.Is(err, journal.ErrBusy), errors.Is(err, journal.ErrUnavailable), errors.Is(err, journal.ErrClosed):
+		c.Header("Retry-After", "1")
+		a.refuse(c, &Refusal{Code: CodeInternal, HTTPStatus: http.StatusServiceUnavailable})
+	default:
+		a.Log.Error("request failed", "route", c.FullPath(), "requestId", c.GetString("requestId"), "error", err)
+		a.refuse(c, refuse(CodeInternal, ""))
+	}
+}
+
+func (a *API) refuse(c *gin.Context, r *Refusal) {
+	a.Answered(c.FullPath(), r.Code)
+	if r.debug != nil && a.Sandbox {
+		writeEnvelope(c, r.status(), envelope{Code: r.Code, Message: r.message(), Data: gin.H{"debug": r.debug}, hasData: true})
+		return
+	}
+	writeCode(c, r.status(), r.Code, r.message())
+}
+
+func (a *API) succeed(c *gin.Context, data any) {
+	a.Answered(c.FullPath(), CodeSuccess)
+	writeEnvelope(c, http.StatusOK, envelope{
+		Success: true, Code: CodeSuccess, Message: CodeSuccess.Message(), Data: data, hasData: true,
+	})
+}

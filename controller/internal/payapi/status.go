@@ -1,0 +1,84 @@
+package payapi
+
+import (
+	"github.com/gin-gonic/gin"
+
+	"github.com/galla-pay/galla/controller/internal/payment"
+	"github.com/galla-pay/galla/protocol"
+)
+
+// status answers GET /v1/payment/{merchantId}/{id}/status. Any known payment,
+// pending or ended in whatever way, is a SUCCESS of the question: the truth is
+// data.status (phonepe-api: Status data).
+func (a *API) status(c *gin.Context) {
+	merchantID, id := c.Param("merchantId"), c.Param("id")
+	if _, err := a.verify(c, merchantID, "", route(c)); err != nil {
+		a.fail(c, err)
+		return
+	}
+	if !protocol.ValidID(id, protocol.MaxIDLength) {
+		a.fail(c, refuse(CodeInvalidTransaction, ""))
+		return
+	}
+	p, err := a.Reader.Payment(c.Request.Context(), merchantID, id)
+	if err != nil {
+		a.fail(c, err)
+		return
+	}
+	a.succeed(c, statusData(p))
+}
+
+// StatusAnswer is the whole answer for p, as the status route gives it and as a
+// callback carries it.
+func StatusAnswer(p payment.Payment) ([]byte, error) {
+	return encode(envelope{
+		Success: true, Code: CodeSuccess, Message: CodeSuccess.Message(), Data: statusData(p), hasData: true,
+	})
+}
+
+// status is the data of a v1 status answer.
+type status struct {
+	MerchantID            string         `json:"merchantId"`
+	StoreID               string         `json:"storeId,omitempty"`
+	TerminalID            string         `json:"terminalId,omitempty"`
+	OrderID               string         `json:"orderId"`
+	MerchantOrderID       string         `json:"merchantOrderId"`
+	TransactionID         string         `json:"transactionId"`
+	MerchantTransactionID string         `json:"merchantTransactionId"`
+	PhonepeTransactionID  string         `json:"phonepeTransactionId"`
+	ReferenceNumber       string         `json:"referenceNumber,omitempty"`
+	PaymentMode           string         `json:"paymentMode,omitempty"`
+	Amount                protocol.Paise `json:"amount"`
+	Status                string         `json:"status"`
+	ResponseCode          string         `json:"responseCode,omitempty"`
+	PaymentInstruments    []instrument   `json:"paymentInstruments,omitempty"`
+	Timestamp             int64          `json:"timestamp"`
+}
+
+// instrument is what the customer paid with.
+type instrument struct {
+	Type             string         `json:"type"`
+	Amount           protocol.Paise `json:"amount"`
+	UPITransactionID string         `json:"upiTransactionId,omitempty"`
+}
+
+func statusData(p payment.Payment) status {
+	s := status{
+		MerchantID: p.MerchantID, StoreID: p.StoreID, TerminalID: p.TerminalID,
+		OrderID: p.OrderID, MerchantOrderID: p.OrderID,
+		TransactionID: p.TransactionID, MerchantTransactionID: p.TransactionID, PhonepeTransactionID: p.ID,
+		Amount: p.Amount, Status: p.State.External(), ResponseCode: p.Reason, Timestamp: p.CreatedAt.UnixMilli(),
+	}
+	if p.Attempted {
+		s.PaymentMode = "DQR"
+	}
+	if p.State == payment.Succeeded {
+		s.ResponseCode = "null" // the string, as documented
+		s.ReferenceNumber = p.Reference
+		s.PaymentInstruments = []instrument{{Type: "ACCOUNT", Amount: p.Amount, UPITransactionID: p.UPITxnID}}
+	}
+	if !p.EndedAt.IsZero() {
+		s.Timestamp = p.EndedAt.UnixMilli()
+	}
+	return s
+}
