@@ -115,10 +115,12 @@ func newSale(id string, amount protocol.Paise) Init {
 	}}
 }
 
-func (w *world) state(id string) payment.State      { return w.snap.Payments["GP"+id].State }
-func (w *world) payment(id string) payment.Payment  { return w.snap.Payments["GP"+id] }
-func (w *world) terminal() fleet.Terminal           { return w.snap.Terminals[counter] }
-func (w *world) report(facts ...protocol.Fact) bool { return w.tell(protocol.TypeReport, "E1", facts...) }
+func (w *world) state(id string) payment.State     { return w.snap.Payments["GP"+id].State }
+func (w *world) payment(id string) payment.Payment { return w.snap.Payments["GP"+id] }
+func (w *world) terminal() fleet.Terminal          { return w.snap.Terminals[counter] }
+func (w *world) report(facts ...protocol.Fact) bool {
+	return w.tell(protocol.TypeReport, "E1", facts...)
+}
 
 func (w *world) tell(kind protocol.Type, epoch string, facts ...protocol.Fact) bool {
 	w.t.Helper()
