@@ -50,20 +50,16 @@ type Config struct {
 	OrgID   string
 	Sandbox bool
 	Log     *slog.Logger
-	// Answered is told every answer's route and code; it may be nil.
-	Answered func(route string, code Code)
 }
 
 // API is the door. Register puts its routes on an engine.
 type API struct{ Config }
 
 // New makes the door.
-func New(c Config) *API {
-	if c.Answered == nil {
-		c.Answered = func(string, Code) {}
-	}
-	return &API{c}
-}
+func New(c Config) *API { return &API{c} }
+
+// CodeKey is where an answer's code stands in its gin.Context, for the metrics.
+const CodeKey = "code"
 
 // Register adds the door's routes.
 func (a *API) Register(r gin.IRouter) {
@@ -144,7 +140,6 @@ func (a *API) fail(c *gin.Context, err error) {
 }
 
 func (a *API) refuse(c *gin.Context, r *Refusal) {
-	a.Answered(c.FullPath(), r.Code)
 	if r.debug != nil && a.Sandbox {
 		writeEnvelope(c, r.status(), envelope{Code: r.Code, Message: r.message(), Data: gin.H{"debug": r.debug}, hasData: true})
 		return
@@ -153,7 +148,6 @@ func (a *API) refuse(c *gin.Context, r *Refusal) {
 }
 
 func (a *API) succeed(c *gin.Context, data any) {
-	a.Answered(c.FullPath(), CodeSuccess)
 	writeEnvelope(c, http.StatusOK, envelope{
 		Success: true, Code: CodeSuccess, Message: CodeSuccess.Message(), Data: data, hasData: true,
 	})

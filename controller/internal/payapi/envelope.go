@@ -52,6 +52,7 @@ func writeCode(c *gin.Context, status int, code Code, message string) {
 }
 
 func writeEnvelope(c *gin.Context, status int, e envelope) {
+	c.Set(CodeKey, string(e.Code))
 	body, err := encode(e)
 	if err != nil {
 		c.Status(http.StatusInternalServerError)

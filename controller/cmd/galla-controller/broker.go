@@ -1,0 +1,196 @@
+package main
+
+import (
+	"context"
+	"crypto/subtle"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+
+	"github.com/galla-pay/galla/controller/internal/broker"
+	"github.com/galla-pay/galla/controller/internal/journal"
+	"github.com/galla-pay/galla/controller/internal/mosquitto"
+	"github.com/galla-pay/galla/controller/internal/mqttlink"
+	"github.com/galla-pay/galla/protocol"
+)
+
+// brokerFlags say which broker terminals meet at.
+type brokerFlags struct {
+	Broker             string `placeholder:"mqtt://HOST:PORT" help:"Use an existing Mosquitto with its dynamic-security plug-in instead of the embedded broker; mqtts:// for TLS."`
+	BrokerUsername     string `help:"An administrator of the broker's dynamic security."`
+	BrokerPasswordFile string `placeholder:"FILE" help:"Its password."`
+	BrokerCA           string `name:"broker-ca" placeholder:"FILE" help:"The certificate authority (PEM) that the broker's certificate must come from."`
+	BrokerPublic       string `placeholder:"mqtt://HOST:PORT" help:"The broker's address as terminals reach it, where that is another."`
+}
+
+// terminalBroker is the embedded broker or an existing one.
+type terminalBroker interface {
+	mqttlink.Publisher
+	fmt.Stringer
+	// Run serves, or holds the connection, until ctx ends.
+	Run(ctx context.Context)
+	// Close stops taking reports in.
+	Close(ctx context.Context) error
+	// Provision lets a terminal in with a new token; what it used before is cut.
+	Provision(ctx context.Context, id protocol.Identity, token string) error
+	// URL is what terminals are told.
+	URL() string
+	// Ready says what is wrong, or nil.
+	Ready() error
+	// Terminals counts those that are connected; -1 where nobody can tell.
+	Terminals() int
+}
+
+func (f brokerFlags) openBroker(ctx context.Context, c *controller) (terminalBroker, error) {
+	if f.Broker == "" {
+		return newEmbedded(c)
+	}
+	return f.newExternal(ctx, c)
+}
+
+// embedded is the broker in this process.
+type embedded struct {
+	*broker.Broker
+	listener net.Listener
+	failed   chan error
+	c        *controller
+}
+
+func newEmbedded(c *controller) (*embedded, error) {
+	listener, err := net.Listen("tcp", c.MQTTListen)
+	if err != nil {
+		return nil, fmt.Errorf("--mqtt-listen: %w", err)
+	}
+	e := &embedded{listener: listener, failed: make(chan error, 1), c: c}
+	e.Broker, err = broker.New(broker.Config{
+		Log:  c.log,
+		Auth: e.authenticate,
+		OnReport: func(_ context.Context, id protocol.Identity, kind string, payload []byte) {
+			topic := protocol.ReportTopic(id)
+			if kind == broker.KindPresence {
+				topic = protocol.PresenceTopic(id)
+			}
+			c.link.Receive(topic, payload)
+		},
+	})
+	return e, err
+}
+
+// authenticate compares a token's hash with the stored one.
+func (e *embedded) authenticate(ctx context.Context, id protocol.Identity, token [32]byte) (bool, error) {
+	t, err := e.c.db.Terminal(ctx, id)
+	if errors.Is(err, journal.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return t.Active && t.Enrolled() && subtle.ConstantTimeCompare(t.TokenHash, token[:]) == 1, nil
+}
+
+func (e *embedded) Run(ctx context.Context) {
+	if err := e.Serve(e.listener); !errors.Is(err, broker.ErrClosed) {
+		e.failed <- err
+		e.c.log.Error("the broker stopped", "error", err)
+	}
+	<-ctx.Done()
+}
+
+func (e *embedded) Provision(_ context.Context, id protocol.Identity, _ string) error {
+	e.Kick(id) // the token's hash is in the terminal's row, which is asked
+	return nil
+}
+
+func (e *embedded) URL() string    { return "mqtt://" + e.listener.Addr().String() }
+func (e *embedded) String() string { return e.URL() + " (embedded)" }
+func (e *embedded) Terminals() int { return len(e.Connected()) }
+
+func (e *embedded) Ready() error {
+	select {
+	case err := <-e.failed:
+		e.failed <- err
+		return err
+	default:
+		return nil
+	}
+}
+
+// external is an existing broker.
+type external struct {
+	*mqttlink.External
+	dynsec *mosquitto.DynSec
+	public string
+}
+
+func (f brokerFlags) newExternal(ctx context.Context, c *controller) (*external, error) {
+	password := ""
+	if f.BrokerPasswordFile != "" {
+		var err error
+		if password, err = readPassword(f.BrokerPasswordFile); err != nil {
+			return nil, fmt.Errorf("--broker-password-file: %w", err)
+		}
+	}
+	conf, err := f.tls()
+	if err != nil {
+		return nil, err
+	}
+	dynsec, err := mosquitto.New(ctx, mosquitto.Options{
+		URL: f.Broker, Username: f.BrokerUsername, Password: password, TLS: conf, Log: c.log,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("--broker %s: %w", f.Broker, err)
+	}
+	if err := dynsec.EnsureDefaults(ctx); err != nil {
+		return nil, fmt.Errorf("--broker %s: %w", f.Broker, err)
+	}
+	if err := dynsec.EnsureController(ctx, f.BrokerUsername, password); err != nil {
+		return nil, fmt.Errorf("--broker %s: %w", f.Broker, err)
+	}
+	link, err := mqttlink.NewExternal(mqttlink.External{
+		URL: f.Broker, Username: f.BrokerUsername, Password: password, TLS: conf, Receive: c.link.Receive, Log: c.log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	e := &external{External: link, dynsec: dynsec, public: f.BrokerPublic}
+	if e.public == "" {
+		e.public = f.Broker
+	}
+	return e, nil
+}
+
+func (f brokerFlags) tls() (*tls.Config, error) {
+	conf := &tls.Config{MinVersion: tls.VersionTLS12}
+	if f.BrokerCA == "" {
+		return conf, nil
+	}
+	pem, err := os.ReadFile(f.BrokerCA)
+	if err != nil {
+		return nil, fmt.Errorf("--broker-ca: %w", err)
+	}
+	conf.RootCAs = x509.NewCertPool()
+	if !conf.RootCAs.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("--broker-ca: %s holds no certificate in PEM", f.BrokerCA)
+	}
+	return conf, nil
+}
+
+func (e *external) Close(context.Context) error { return nil } // Run ends with its context
+
+func (e *external) Provision(ctx context.Context, id protocol.Identity, token string) error {
+	return e.dynsec.Provision(ctx, id, token)
+}
+
+func (e *external) URL() string    { return e.public }
+func (e *external) String() string { return e.External.URL }
+func (e *external) Terminals() int { return -1 }
+
+func (e *external) Ready() error {
+	if !e.Connected() {
+		return mqttlink.ErrNotConnected
+	}
+	return nil
+}

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"crypto/ed25519"
+	"net/http"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/galla-pay/galla/controller/internal/decide"
+	"github.com/galla-pay/galla/controller/internal/deviceapi"
+	"github.com/galla-pay/galla/controller/internal/ops"
+	"github.com/galla-pay/galla/controller/internal/payapi"
+	"github.com/galla-pay/galla/controller/internal/upiapi"
+)
+
+// newRouter puts every HTTP door on one engine. Redirects that "mend" a path
+// are off: they would change the path that was signed.
+func (c *controller) newRouter() http.Handler {
+	gin.SetMode(gin.ReleaseMode)
+	r := gin.New()
+	r.RedirectTrailingSlash, r.RedirectFixedPath, r.HandleMethodNotAllowed = false, false, true
+	r.ContextWithFallback = true
+	if err := r.SetTrustedProxies(nil); err != nil {
+		panic(err) // nil is always good
+	}
+	r.Use(payapi.RequestID, gin.CustomRecoveryWithWriter(nil, func(g *gin.Context, cause any) {
+		c.log.Error("a handler panicked", "route", g.FullPath(), "requestId", g.GetString("requestId"), "cause", cause)
+		payapi.Recovered(g)
+	}))
+	r.Use(func(g *gin.Context) {
+		start := time.Now()
+		g.Next()
+		c.metrics.HTTPRequest(g.FullPath(), g.Writer.Status(), g.GetString(payapi.CodeKey), time.Since(start))
+	})
+	r.NoRoute(payapi.NotFound)
+	r.NoMethod(payapi.MethodNotAllowed)
+
+	payapi.New(payapi.Config{
+		Journal: c.journal, Reader: c.db, Directory: c.people.get, LinkKey: c.keys.link, OrgID: c.OrgID,
+		Sandbox: c.Sandbox, Log: c.log,
+	}).Register(r)
+	upiapi.New(upiapi.Config{
+		Journal: c.journal, Reader: c.db, Directory: c.people.get, LinkKey: &c.keys.link.PublicKey, OrgID: c.OrgID,
+		Sandbox: c.Sandbox, Log: c.log,
+		Answered: func(message string, code decide.Code) { c.metrics.UPIAnswer(message, string(code)) },
+	}).Register(r)
+	if c.Sandbox {
+		deviceapi.New(deviceapi.Config{
+			Journal: c.journal, Provision: c.broker.Provision, Brokers: []string{c.broker.URL()},
+			RootKey: c.keys.root.Private.Public().(ed25519.PublicKey), KeySet: c.keys.keySet,
+			AllowFrom: c.SandboxEnrolFrom, Log: c.log,
+		}).Register(r)
+	}
+	r.GET("/healthz", gin.WrapH(ops.Healthz()))
+	r.GET("/readyz", gin.WrapH(c.ready))
+	r.GET("/metrics", gin.WrapH(c.metrics.Handler()))
+	return payapi.StripPrefix(r)
+}
+
+// newReadiness says what must work before the controller can be sent work.
+func (c *controller) newReadiness() *ops.Readiness {
+	return ops.NewReadiness(c.log,
+		ops.Check{Name: "database", Run: c.db.Ping},
+		ops.Check{Name: "broker", Run: func(context.Context) error { return c.broker.Ready() }},
+	)
+}
+
+// newServer bounds everything that a slow or hostile client could hold on to.
+// HTTP/2 is off.
+func (c *controller) newServer(h http.Handler) *http.Server {
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	return &http.Server{
+		Handler: h, Protocols: protocols,
+		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second, WriteTimeout: 60 * time.Second,
+		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10,
+	}
+}

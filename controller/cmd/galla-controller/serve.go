@@ -1,0 +1,253 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/galla-pay/galla/controller/internal/callback"
+	"github.com/galla-pay/galla/controller/internal/decide"
+	"github.com/galla-pay/galla/controller/internal/journal"
+	"github.com/galla-pay/galla/controller/internal/merchant"
+	"github.com/galla-pay/galla/controller/internal/mqttlink"
+	"github.com/galla-pay/galla/controller/internal/ops"
+	"github.com/galla-pay/galla/controller/internal/payapi"
+	"github.com/galla-pay/galla/controller/internal/sweep"
+)
+
+const (
+	// shutdownTime is how long a stop may take before it is forced.
+	shutdownTime = 15 * time.Second
+	// refreshEvery is how often the merchants' data is read anew.
+	refreshEvery = 5 * time.Second
+)
+
+// serveCommand serves everything.
+type serveCommand struct {
+	Listen     string `default:"127.0.0.1:8080" help:"Address of the HTTP API."`
+	MQTTListen string `name:"mqtt-listen" default:"127.0.0.1:1883" help:"Address of the embedded MQTT broker; not used with --broker."`
+	databaseFlags
+	brokerFlags
+
+	Sandbox              bool           `help:"Serve the sandbox's merchants, and enrol terminals of this machine."`
+	SandboxEnrolFrom     []netip.Prefix `placeholder:"CIDR" help:"Addresses besides loopback from which the sandbox enrols terminals, for containers."`
+	CallbackAllowPrivate bool           `help:"Let callbacks go to loopback and private addresses, for local work."`
+	OrgID                string         `name:"org-id" default:"MER101" env:"DYNAMIC_ORG_ID" help:"Our organisation in the UPI network."`
+	LogFormat            string         `enum:"text,json" default:"text" help:"text or json."`
+	LogLevel             string         `enum:"debug,info,warn,error" default:"info" help:"debug, info, warn or error."`
+}
+
+// Run serves until ctx ends, then finishes what it has accepted.
+func (s serveCommand) Run(ctx context.Context) error {
+	log, err := ops.NewLogger(s.LogFormat, s.LogLevel, os.Stderr)
+	if err != nil {
+		return err
+	}
+	db, writers, err := s.open(ctx, log)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	if err := db.Migrate(ctx); err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
+	if s.Sandbox {
+		if err := db.Seed(ctx, merchant.Sandbox()); err != nil {
+			return fmt.Errorf("sandbox data: %w", err)
+		}
+	}
+	k, err := loadKeys(ctx, db)
+	if err != nil {
+		return fmt.Errorf("signing keys: %w", err)
+	}
+	people := &directory{db: db, log: log}
+	if err := people.read(ctx); err != nil {
+		return fmt.Errorf("merchants: %w", err)
+	}
+	c := &controller{serveCommand: s, log: log, db: db, keys: k, people: people, metrics: ops.NewMetrics(version)}
+	return c.run(ctx, writers)
+}
+
+// controller is a running controller: everything that serve wires together.
+type controller struct {
+	serveCommand
+	log     *slog.Logger
+	db      storage
+	keys    keys
+	people  *directory
+	metrics *ops.Metrics
+
+	journal  *journal.Journal
+	link     *mqttlink.Link
+	callback *callback.Sender
+	broker   terminalBroker
+	ready    *ops.Readiness
+}
+
+// run starts everything, waits for ctx or for the first thing that fails, and
+// stops in the order in which work flows: no new requests, then the journal
+// until it has answered what it accepted, then the rest.
+func (c *controller) run(ctx context.Context, writers int) error {
+	work, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	failed := make(chan error, 8)
+	var background sync.WaitGroup
+	var err error
+
+	if c.journal, err = journal.New(c.journalConfig(writers)); err != nil {
+		return err
+	}
+	c.link = mqttlink.New(mqttlink.Config{
+		Journal: c.journal, Reader: c.db, Key: c.keys.online, KeySet: c.keys.keySet, Log: c.log,
+	})
+	if c.callback, err = c.newCallback(); err != nil {
+		return err
+	}
+	if c.broker, err = c.openBroker(work, c); err != nil {
+		return err
+	}
+	c.link.Attach(c.broker)
+	c.ready = c.newReadiness()
+	http, err := net.Listen("tcp", c.Listen)
+	if err != nil {
+		return fmt.Errorf("--listen: %w", err)
+	}
+	server := c.newServer(c.newRouter())
+
+	journalDone := make(chan error, 1)
+	go func() { journalDone <- c.journal.Run(work) }()
+	sweeper := &sweep.Sweeper{Journal: c.journal, Find: c.db.Due, Log: c.log}
+	for _, run := range []func(context.Context){
+		c.link.Run, c.callback.Run, sweeper.Run, c.people.keepFresh, c.measure, c.broker.Run,
+	} {
+		background.Go(func() { run(work) })
+	}
+	go func() { failed <- server.Serve(http) }()
+	c.log.Info("serving", "version", version, "listen", http.Addr().String(), "broker", c.broker.String(),
+		"sandbox", c.Sandbox)
+
+	select {
+	case <-ctx.Done():
+		c.log.Info("stopping: finishing what was accepted")
+		c.ready.Stopping()
+	case err = <-failed:
+		err = fmt.Errorf("http: %w", err)
+	case err = <-journalDone:
+		err = fmt.Errorf("journal: %w", err)
+	}
+	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTime)
+	defer cancel()
+	errs := []error{err, server.Shutdown(end), c.broker.Close(end), c.journal.Close(end)}
+	stop()
+	background.Wait()
+	return errors.Join(errs...)
+}
+
+func (c *controller) journalConfig(writers int) journal.Config {
+	return journal.Config{
+		Storage: c.db, Writers: writers, Log: c.log, Metrics: journalMeter{c.metrics},
+		OnCommit: func(changes decide.Changes) {
+			c.link.Committed(changes)
+			for _, event := range changes.Events {
+				c.metrics.PaymentEntered(string(event.To))
+			}
+			if len(changes.Callbacks) > 0 {
+				c.callback.Wake()
+			}
+		},
+	}
+}
+
+// newCallback makes the sender of callbacks: the body is what the status route
+// answers, signed with the key that signed the init.
+func (c *controller) newCallback() (*callback.Sender, error) {
+	sign, err := callback.NewSigner(c.keys.online)
+	if err != nil {
+		return nil, err
+	}
+	return callback.New(callback.Config{
+		Outbox: outbox{c.db}, Sign: sign, Log: c.log, AllowPrivate: c.CallbackAllowPrivate, Meter: c.metrics,
+		Render: func(ctx context.Context, paymentID string) (callback.Notice, error) {
+			p, err := c.db.PaymentByID(ctx, paymentID)
+			if err != nil {
+				return callback.Notice{}, err
+			}
+			key, ok := c.people.get().SaltKey(p.Signer, p.SignerIndex)
+			if !ok {
+				return callback.Notice{}, fmt.Errorf("salt key %s of %s is gone", p.SignerIndex, p.Signer)
+			}
+			index, err := strconv.Atoi(key.Index)
+			if err != nil {
+				return callback.Notice{}, fmt.Errorf("salt index of %s: %w", p.Signer, err)
+			}
+			body, err := payapi.StatusAnswer(p)
+			return callback.Notice{Body: body, SaltKey: string(key.Secret), SaltIndex: index}, err
+		},
+	})
+}
+
+// measureEvery is how often the numbers that nobody counts are looked at.
+const measureEvery = 5 * time.Second
+
+// measure keeps the gauges of /metrics.
+func (c *controller) measure(ctx context.Context) {
+	tick := time.NewTicker(measureEvery)
+	defer tick.Stop()
+	for {
+		c.metrics.JournalQueue(c.journal.Pending())
+		c.metrics.TerminalsConnected(c.broker.Terminals())
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// journalMeter gives the journal's numbers to the metrics, in their words.
+type journalMeter struct{ *ops.Metrics }
+
+func (m journalMeter) BatchDone(decisions int, took time.Duration) { m.JournalBatch(decisions, took) }
+func (m journalMeter) DecisionDone(time.Duration)                  {}
+func (m journalMeter) BatchRetried(why string)                     { m.JournalRetry(why) }
+func (m journalMeter) QueueFull()                                  { m.JournalRetry("queue_full") }
+
+// directory is the merchants' data as it was read last.
+type directory struct {
+	db  storage
+	log *slog.Logger
+	now atomic.Pointer[merchant.Directory]
+}
+
+func (d *directory) get() *merchant.Directory { return d.now.Load() }
+
+func (d *directory) read(ctx context.Context) error {
+	dir, err := d.db.Directory(ctx)
+	if err == nil {
+		d.now.Store(dir)
+	}
+	return err
+}
+
+func (d *directory) keepFresh(ctx context.Context) {
+	tick := time.NewTicker(refreshEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if err := d.read(ctx); err != nil && ctx.Err() == nil {
+			d.log.Warn("merchants' data could not be read; the last reading stands", "error", err)
+		}
+	}
+}

@@ -1,0 +1,148 @@
+// Package deviceapi is the front door for terminals over HTTP: enrolment.
+// Everything else a terminal says goes over MQTT (package mqttlink).
+//
+// Only the sandbox's enrolment exists: it trusts whoever reaches it, so it
+// answers nobody but this machine (phonepe-api: The sandbox).
+package deviceapi
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/galla-pay/galla/controller/internal/decide"
+	"github.com/galla-pay/galla/controller/internal/journal"
+	"github.com/galla-pay/galla/protocol"
+)
+
+const maxBody = 4 << 10
+
+// Config is what the door needs.
+type Config struct {
+	Journal *journal.Journal
+	// Provision lets the terminal into a broker outside this process; nil where
+	// the broker asks us.
+	Provision func(ctx context.Context, id protocol.Identity, token string) error
+	// Kick cuts a connection that uses the old credentials; it may be nil.
+	Kick func(id protocol.Identity)
+	// Brokers, RootKey and KeySet go into the answer.
+	Brokers []string
+	RootKey ed25519.PublicKey
+	KeySet  []byte
+	// AllowFrom are the addresses that may enrol besides loopback.
+	AllowFrom []netip.Prefix
+	Log       *slog.Logger
+}
+
+// API is the door. Register puts its routes on an engine.
+type API struct{ Config }
+
+// New makes the door.
+func New(c Config) *API { return &API{c} }
+
+// Register adds the sandbox's route. Do not call it outside the sandbox.
+func (a *API) Register(r gin.IRouter) { r.POST(protocol.EnrolPath, a.enrol) }
+
+// The codes of a refused enrolment. Values are on the wire: never change one.
+const (
+	codeForbidden       = "FORBIDDEN"
+	codeBadRequest      = "BAD_REQUEST"
+	codeInvalidTerminal = "INVALID_TERMINAL_ID"
+	codeInternal        = "INTERNAL_SERVER_ERROR"
+)
+
+func (a *API) enrol(c *gin.Context) {
+	if !a.allowed(c.Request) {
+		refuse(c, http.StatusForbidden, codeForbidden,
+			"the sandbox enrols terminals of this machine only; see --sandbox-enrol-from")
+		return
+	}
+	var req protocol.EnrolRequest
+	if err := json.NewDecoder(http.MaxBytesReader(c.Writer, c.Request.Body, maxBody)).Decode(&req); err != nil {
+		refuse(c, http.StatusBadRequest, codeBadRequest, "the body must be JSON: merchantId, storeId, terminalId, publicKey")
+		return
+	}
+	id := protocol.Identity{MerchantID: req.MerchantID, StoreID: req.StoreID, TerminalID: req.TerminalID}
+	if !id.Valid() {
+		refuse(c, http.StatusBadRequest, codeInvalidTerminal, "merchantId, storeId and terminalId must be letters, digits, _ or -")
+		return
+	}
+	if len(req.PublicKey) != ed25519.PublicKeySize {
+		refuse(c, http.StatusBadRequest, codeBadRequest, "publicKey must be 32 bytes of Ed25519 in base64")
+		return
+	}
+	answer, err := a.give(c.Request.Context(), id, req.PublicKey)
+	switch {
+	case errors.Is(err, decide.ErrNoTerminal):
+		refuse(c, http.StatusBadRequest, codeInvalidTerminal, "there is no active terminal "+id.String())
+	case err != nil:
+		a.Log.Error("enrolment failed", "terminal", id, "error", err)
+		c.Header("Retry-After", "1")
+		refuse(c, http.StatusServiceUnavailable, codeInternal, "the terminal could not be enrolled; try again")
+	default:
+		a.Log.Info("terminal enrolled", "terminal", id)
+		c.JSON(http.StatusOK, answer)
+	}
+}
+
+// give makes a token, stores its hash with the device's key, and lets the
+// terminal into the broker.
+func (a *API) give(ctx context.Context, id protocol.Identity, publicKey []byte) (protocol.EnrolAnswer, error) {
+	var random [32]byte
+	if _, err := rand.Read(random[:]); err != nil {
+		return protocol.EnrolAnswer{}, err
+	}
+	token := base64.RawURLEncoding.EncodeToString(random[:])
+	hash := sha256.Sum256([]byte(token))
+	if _, err := journal.Do(ctx, a.Journal, decide.Enrol{Identity: id, PublicKey: publicKey, TokenHash: hash[:]}); err != nil {
+		return protocol.EnrolAnswer{}, err
+	}
+	if a.Provision != nil {
+		if err := a.Provision(ctx, id, token); err != nil {
+			return protocol.EnrolAnswer{}, err
+		}
+	}
+	if a.Kick != nil {
+		a.Kick(id)
+	}
+	return protocol.EnrolAnswer{
+		Identity: id, Token: token, Brokers: a.Brokers, RootKey: a.RootKey, KeySet: string(a.KeySet),
+	}, nil
+}
+
+// allowed lets in this machine, and addresses that were named. A browser that
+// was lured here by a name of somebody else's (DNS rebinding), or from a
+// foreign page, is not let in: it sends that name as Host, or an Origin.
+func (a *API) allowed(r *http.Request) bool {
+	from, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return false
+	}
+	address := from.Addr().Unmap().WithZone("") // no prefix holds a zone
+	near := address.IsLoopback()
+	for _, prefix := range a.AllowFrom {
+		near = near || prefix.Contains(address)
+	}
+	host := r.Host
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	_, err = netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(host, "["), "]"))
+	named := err == nil || host == "localhost" || len(a.AllowFrom) > 0 && !strings.Contains(host, ".")
+	return near && named && r.Header.Get("Origin") == ""
+}
+
+func refuse(c *gin.Context, status int, code, message string) {
+	c.JSON(status, protocol.EnrolError{Code: code, Message: message})
+}

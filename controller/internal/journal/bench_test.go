@@ -1,0 +1,120 @@
+package journal_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/galla-pay/galla/controller/internal/decide"
+	"github.com/galla-pay/galla/controller/internal/journal"
+	"github.com/galla-pay/galla/controller/internal/merchant"
+	"github.com/galla-pay/galla/controller/internal/payment"
+	"github.com/galla-pay/galla/controller/internal/postgres"
+	"github.com/galla-pay/galla/controller/internal/sqlite"
+	"github.com/galla-pay/galla/protocol"
+)
+
+// BenchmarkMixed is the mix that performance.md judges by: half of the decisions
+// insert (an init), half check and update (a report that presents it), many
+// callers at once. "alone" runs each decision in a transaction of its own on
+// the same number of connections, which the others are to be compared with:
+//
+//	go test -run '^$' -bench Mixed -benchtime 3s ./internal/journal
+func BenchmarkMixed(b *testing.B) {
+	for _, writers := range []int{1, 2} {
+		for _, wait := range []time.Duration{-1, 2 * time.Millisecond} {
+			b.Run(fmt.Sprintf("postgres/writers=%d/wait=%v", writers, wait), func(b *testing.B) {
+				db := openPostgres(b)
+				mixed(b, db, journal.Config{Storage: db, Writers: writers, MaxWait: wait})
+			})
+		}
+	}
+	b.Run("postgres/alone", func(b *testing.B) {
+		dsn := newDatabase(b)
+		db, err := postgres.Open(b.Context(), postgres.Config{DSN: dsn, Writers: 32, Box: box(b), Log: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Cleanup(func() { _ = db.Close() })
+		mixed(b, db, journal.Config{Storage: db, Writers: 32, MaxBatch: 1, MaxWait: -1})
+	})
+	for _, batch := range []int{512, 1} {
+		b.Run(fmt.Sprintf("sqlite/batch=%d", batch), func(b *testing.B) {
+			db, err := sqlite.Open(b.Context(), sqlite.Config{Path: filepath.Join(b.TempDir(), "db"), Box: box(b), Log: slog.New(slog.DiscardHandler)})
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.Cleanup(func() { _ = db.Close() })
+			if err := db.Migrate(b.Context()); err != nil {
+				b.Fatal(err)
+			}
+			mixed(b, db, journal.Config{Storage: db, MaxBatch: batch, MaxWait: -1})
+		})
+	}
+}
+
+type seedable interface {
+	journal.Storage
+	Seed(context.Context, merchant.Data) error
+}
+
+func mixed(b *testing.B, db seedable, cfg journal.Config) {
+	const callers = 256
+	var d merchant.Data
+	for i := range callers {
+		d.Terminals = append(d.Terminals, merchant.Terminal{Identity: benchTerminal(i), Active: true, Integrated: true})
+	}
+	if err := db.Seed(b.Context(), d); err != nil {
+		b.Fatal(err)
+	}
+	m := &counter{}
+	cfg.Log, cfg.Metrics = slog.New(slog.DiscardHandler), m
+	j, err := journal.New(cfg)
+	if err != nil {
+		b.Fatal(err)
+	}
+	var run sync.WaitGroup
+	run.Go(func() { _ = j.Run(context.Background()) })
+	var done atomic.Int64
+	b.ResetTimer()
+	var callersDone sync.WaitGroup
+	for i := range callers {
+		callersDone.Go(func() {
+			for n := 0; done.Add(2) <= int64(b.N)+1; n++ {
+				id := fmt.Sprintf("b%d-%d", i, n)
+				t := benchTerminal(i)
+				p := payment.Payment{ID: id, Key: payment.Key{MerchantID: t.MerchantID, TransactionID: id},
+					StoreID: t.StoreID, TerminalID: t.TerminalID, Amount: 100, Solution: payment.DQRDevice, CallbackURL: "https://pos.example.in/x",
+					QR: strings.Repeat("upi://pay?pa=merchant@upi&", 8) + id}
+				if _, err := journal.Do(b.Context(), j, decide.Init{Payment: p, ExpiresIn: time.Minute, Actor: "pos"}); err != nil {
+					b.Error(err)
+					return
+				}
+				r := protocol.Report{Header: protocol.Header{Identity: t, Type: protocol.TypeReport}, Epoch: "e", Session: "s",
+					Facts: []protocol.Fact{{N: uint64(n + 1), Kind: protocol.FactPresented, PaymentID: id}}}
+				if _, err := journal.Do(b.Context(), j, decide.Report{Report: r}); err != nil {
+					b.Error(err)
+					return
+				}
+			}
+		})
+	}
+	callersDone.Wait()
+	b.StopTimer()
+	if err := j.Close(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	run.Wait()
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "decisions/s")
+	b.ReportMetric(float64(m.decisions.Load())/float64(max(m.batches.Load(), 1)), "decisions/batch")
+}
+
+func benchTerminal(i int) protocol.Identity {
+	return protocol.Identity{MerchantID: "BENCH", StoreID: "store", TerminalID: fmt.Sprint("t", i)}
+}

@@ -1,0 +1,248 @@
+package journal
+
+import (
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"github.com/galla-pay/galla/controller/internal/decide"
+	"github.com/galla-pay/galla/protocol"
+)
+
+// writer writes the batches of one queue, one after another.
+type writer struct {
+	j     *Journal
+	q     *queue
+	stuck []*stuck
+}
+
+func newWriter(j *Journal, q *queue) *writer { return &writer{j: j, q: q} }
+
+func (w *writer) run() {
+	busy := 0 // decisions of the batch before, if that ended just now
+	for {
+		w.retryStuck()
+		w.gather(busy)
+		jobs, open := w.q.take(w.j.cfg.MaxBatch)
+		if busy = len(jobs); busy > 0 {
+			if jobs = w.joinStuck(jobs); len(jobs) > 0 {
+				w.batch(jobs)
+			}
+			continue
+		}
+		if !open && !w.waiting() {
+			return
+		}
+		w.wait()
+	}
+}
+
+// lull is how long nobody comes before a writer stops gathering.
+const lull = 250 * time.Microsecond
+
+// gather lets decisions come together while the system is busy: those who were
+// answered a moment ago are about to ask again. It ends when as many have come
+// as before, when nobody came for a moment, or after MaxWait. It never waits
+// after a batch of one.
+func (w *writer) gather(before int) {
+	limit := w.j.cfg.MaxWait
+	if before < 2 || limit <= 0 || w.q.len() >= before {
+		return
+	}
+	end := time.NewTimer(limit)
+	defer end.Stop()
+	quiet := time.NewTimer(lull)
+	defer quiet.Stop()
+	for w.q.len() < before {
+		select {
+		case <-w.q.signal:
+			quiet.Reset(lull)
+		case <-quiet.C:
+			return
+		case <-end.C:
+			return
+		}
+	}
+}
+
+// wait waits for a job, or until a stuck one is due again.
+func (w *writer) wait() {
+	next, any := w.nextStuck()
+	if !any {
+		<-w.q.signal
+		return
+	}
+	timer := time.NewTimer(time.Until(next))
+	defer timer.Stop()
+	select {
+	case <-w.q.signal:
+	case <-timer.C:
+	}
+}
+
+// batch runs jobs until each of them has been answered or set aside.
+func (w *writer) batch(jobs []*job) {
+	began := time.Now()
+	w.settle(jobs)
+	w.j.cfg.Metrics.BatchDone(len(jobs), time.Since(began))
+}
+
+// settle runs jobs as one batch, and as smaller ones where that fails.
+func (w *writer) settle(jobs []*job) {
+	needs := sortedNeeds(jobs)
+	away := newBackoff(awayLimit)
+	for try := 1; ; try++ {
+		changes, err := w.apply(jobs, needs)
+		var missing *missingError
+		switch {
+		case err == nil:
+			w.committed(jobs, changes)
+			return
+		case errors.As(err, &missing):
+			w.j.cfg.Metrics.BatchRetried("again")
+			needs.Terminals = append(needs.Terminals, missing.terminals...)
+			needs.Sort()
+		case w.j.work.Err() != nil && !errors.Is(err, ErrUnknown): // Close has given up
+			w.fail(jobs, ErrUnavailable)
+			return
+		case errors.Is(err, ErrAgain) && try < rerunLimit:
+			w.j.cfg.Metrics.BatchRetried("again")
+		case errors.Is(err, ErrAway):
+			w.j.cfg.Metrics.BatchRetried("away")
+			if !away.pause(w.j.work) {
+				w.j.cfg.Log.Error("the database is away", "err", err)
+				w.fail(jobs, ErrUnavailable)
+				return
+			}
+		case errors.Is(err, ErrUnknown):
+			w.j.cfg.Log.Error("it could not be found out whether a batch was committed", "decisions", len(jobs), "err", err)
+			w.fail(jobs, ErrUnknown)
+			return
+		case len(jobs) > 1:
+			w.j.cfg.Metrics.BatchRetried("halved")
+			w.halve(jobs)
+			return
+		default:
+			w.guilty(jobs[0], err)
+			return
+		}
+	}
+}
+
+// sortedNeeds are the needs of all jobs, each once, in the order of locks.
+func sortedNeeds(jobs []*job) decide.Needs {
+	var needs decide.Needs
+	for _, job := range jobs {
+		needs.Add(job.needs)
+	}
+	needs.Sort()
+	return needs
+}
+
+// halve runs the halves of a batch that cannot pass as it is. What got stuck in
+// the first half takes what belongs to it out of the second.
+func (w *writer) halve(jobs []*job) {
+	w.settle(jobs[:len(jobs)/2])
+	if rest := w.joinStuck(jobs[len(jobs)/2:]); len(rest) > 0 {
+		w.settle(rest)
+	}
+}
+
+// missingError says that a payment was loaded whose terminal was not.
+type missingError struct{ terminals []protocol.Identity }
+
+func (e *missingError) Error() string {
+	return fmt.Sprintf("%d terminals are needed that were not locked", len(e.terminals))
+}
+
+// apply runs the batch once, and finds out about a commit that is unknown.
+func (w *writer) apply(jobs []*job, needs decide.Needs) (decide.Changes, error) {
+	asked := map[protocol.Identity]bool{}
+	for _, id := range needs.Terminals {
+		asked[id] = true
+	}
+	var changes decide.Changes
+	id := NewBatchID()
+	err := w.j.cfg.Storage.Apply(w.j.work, id, needs, func(snap decide.Snapshot) (decide.Changes, error) {
+		var missing missingError
+		for _, p := range snap.Payments {
+			if id, ok := p.Identity(); ok && !asked[id] {
+				missing.terminals = append(missing.terminals, id)
+			}
+		}
+		if len(missing.terminals) > 0 {
+			return decide.Changes{}, &missing
+		}
+		b := decide.NewBatch(snap)
+		for _, job := range jobs {
+			job.run(b)
+		}
+		changes = b.Changes()
+		return changes, nil
+	})
+	if !errors.Is(err, ErrCommitUnknown) {
+		return changes, err
+	}
+	w.j.cfg.Metrics.BatchRetried("unknown")
+	w.j.cfg.Log.Warn("the connection was lost at a commit; finding out about it", "decisions", len(jobs), "err", err)
+	wait := newBackoff(unknownLimit)
+	for {
+		committed, err := w.j.cfg.Storage.Committed(w.j.work, id)
+		switch {
+		case err == nil && committed:
+			return changes, nil
+		case err == nil:
+			return decide.Changes{}, ErrAway // it never will be; the batch runs again
+		case !wait.pause(w.j.work):
+			return decide.Changes{}, fmt.Errorf("%w: %w", ErrUnknown, err)
+		}
+	}
+}
+
+// committed answers the callers and tells whoever listens.
+func (w *writer) committed(jobs []*job, changes decide.Changes) {
+	for _, job := range jobs {
+		w.j.answer(job, nil)
+	}
+	if w.j.cfg.OnCommit == nil || changes.Empty() {
+		return
+	}
+	defer func() {
+		if v := recover(); v != nil {
+			w.j.panicked(v)
+		}
+	}()
+	w.j.cfg.OnCommit(changes)
+}
+
+// guilty ends the one decision that a batch fails for.
+func (w *writer) guilty(job *job, err error) {
+	switch {
+	case errors.Is(err, ErrLocked):
+		w.getStuck(job, err)
+		return
+	case errors.Is(err, ErrAgain):
+		w.j.cfg.Log.Warn("a decision kept meeting others", "err", err)
+		err = ErrBusy
+	default:
+		w.j.cfg.Log.Error("a decision could not be saved", "err", err)
+	}
+	w.j.answer(job, err)
+}
+
+func (w *writer) fail(jobs []*job, err error) {
+	for _, job := range jobs {
+		w.j.answer(job, err)
+	}
+}
+
+// panicked writes a panic down: what kind and where, not what it said, which
+// may hold what no log should.
+func (j *Journal) panicked(v any) {
+	what := fmt.Sprintf("%T", v)
+	if err, ok := v.(interface{ RuntimeError() }); ok {
+		what = fmt.Sprint(err)
+	}
+	j.cfg.Log.Error("a decision panicked", "panic", what, "stack", string(debug.Stack()))
+}

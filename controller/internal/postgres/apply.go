@@ -1,0 +1,303 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/galla-pay/galla/controller/internal/decide"
+	"github.com/galla-pay/galla/controller/internal/fleet"
+	"github.com/galla-pay/galla/controller/internal/journal"
+	"github.com/galla-pay/galla/controller/internal/journal/table"
+	"github.com/galla-pay/galla/controller/internal/payment"
+	"github.com/galla-pay/galla/controller/internal/quote"
+	"github.com/galla-pay/galla/protocol"
+)
+
+var (
+	terminalShape = newShape(table.Terminals)
+	paymentShape  = newShape(table.Payments)
+	quoteShape    = newShape(table.Quotes)
+)
+
+// The statements that lock and load. FOR UPDATE stands above the sort, so rows
+// are locked in the order of their keys.
+var (
+	lockTerminal = "SELECT " + terminalShape.names + `, version FROM terminals
+		WHERE merchant_id = $1 AND store_id = $2 AND terminal_id = $3 FOR UPDATE`
+	lockTerminals = "SELECT " + terminalShape.names + `, version FROM terminals
+		JOIN unnest($1::text[], $2::text[], $3::text[]) AS need (m, s, t) ON merchant_id = m AND store_id = s AND terminal_id = t
+		ORDER BY merchant_id, store_id, terminal_id FOR UPDATE OF terminals`
+
+	// The payments of a batch: those named ($1), those with a key ($2, $3), and
+	// those that the terminals ($4, $5, $6), which are locked by now, show or
+	// have waiting.
+	lockPayments = "SELECT " + paymentShape.names + `, version FROM transactions WHERE id IN (
+			SELECT unnest($1::text[])
+			UNION SELECT t.id FROM unnest($2::text[], $3::text[]) AS need (m, k)
+				JOIN transactions AS t ON t.merchant_id = m AND t.merchant_transaction_id = k
+			UNION SELECT unnest(ARRAY[sale] || ARRAY(SELECT jsonb_array_elements_text(waiting)))
+				FROM unnest($4::text[], $5::text[], $6::text[]) AS need (m, s, t)
+				JOIN terminals ON merchant_id = m AND store_id = s AND terminal_id = t
+		) ORDER BY id FOR UPDATE OF transactions`
+	// The same for one terminal and one key, the needs of an init.
+	lockPaymentsOfOne = "SELECT " + paymentShape.names + `, version FROM transactions WHERE id IN (
+			SELECT t.id FROM transactions AS t WHERE t.merchant_id = $1 AND t.merchant_transaction_id = $2
+			UNION ALL SELECT unnest(ARRAY[sale] || ARRAY(SELECT jsonb_array_elements_text(waiting)))
+				FROM terminals WHERE merchant_id = $3 AND store_id = $4 AND terminal_id = $5
+		) ORDER BY id FOR UPDATE OF transactions`
+
+	lockQuotes = "SELECT " + quoteShape.names + `, version FROM qr_validations
+		WHERE ver_token = ANY($1::text[]) ORDER BY ver_token FOR UPDATE`
+)
+
+const (
+	insertBatch  = "INSERT INTO batches (id) VALUES ($1)"
+	findMessages = `SELECT org_id, msg_id FROM unnest($1::text[], $2::text[]) AS need (o, m)
+		JOIN upi_messages ON org_id = o AND msg_id = m`
+	findTxns = `SELECT org_id, txn_id FROM unnest($1::text[], $2::text[]) AS need (o, t)
+		JOIN req_pays ON org_id = o AND txn_id = t`
+)
+
+// loaded is a snapshot with the versions of its rows.
+type loaded struct {
+	snap      decide.Snapshot
+	terminals map[protocol.Identity]int64
+	payments  map[string]int64
+	quotes    map[string]int64
+}
+
+// Apply is journal.Storage's.
+func (db *DB) Apply(ctx context.Context, batch journal.BatchID, needs decide.Needs,
+	run func(decide.Snapshot) (decide.Changes, error)) error {
+	ctx, cancel := context.WithTimeout(ctx, applyLimit)
+	defer cancel()
+	pooled, err := db.write.Acquire(ctx)
+	if err != nil {
+		return fmt.Errorf("postgres: %w: %w", journal.ErrAway, err)
+	}
+	defer pooled.Release()
+	conn := pooled.Conn()
+	l, err := load(ctx, conn, needs)
+	if err != nil {
+		return undo(conn, err)
+	}
+	changes, err := run(l.snap)
+	if err != nil || changes.Empty() {
+		if back := rollback(conn); err == nil {
+			err = back
+		}
+		return err
+	}
+	b := &pgx.Batch{}
+	if err := save(b, l, changes); err != nil {
+		return undo(conn, err)
+	}
+	b.Queue(insertBatch, uuid(batch))
+	b.Queue("COMMIT")
+	return finish(ctx, conn, b)
+}
+
+// finish sends the last part of a batch. The commit is part of it, so that only
+// an error of the server's says for certain that it did not happen.
+func finish(ctx context.Context, conn *pgx.Conn, b *pgx.Batch) error {
+	results := conn.SendBatch(ctx, b)
+	var err error
+	var tag pgconn.CommandTag
+	for range b.Len() {
+		if tag, err = results.Exec(); err != nil {
+			break
+		}
+	}
+	if closed := results.Close(); err == nil {
+		err = closed
+	}
+	var pg *pgconn.PgError
+	switch {
+	case err == nil && tag.String() == "COMMIT":
+		return nil
+	case err == nil:
+		return undo(conn, fmt.Errorf("postgres: the commit was answered %q", tag))
+	case errors.As(err, &pg) && !fatal(pg):
+		return undo(conn, err) // what comes after an error, the commit too, is skipped
+	case !conn.IsClosed() && !errors.As(err, &pg):
+		return undo(conn, err) // refused before it was sent
+	}
+	return fmt.Errorf("postgres: %w: %w", journal.ErrCommitUnknown, err)
+}
+
+// undo rolls back and says what the error means. Nothing was committed.
+func undo(conn *pgx.Conn, err error) error {
+	if back := rollback(conn); back != nil {
+		return fmt.Errorf("%w (after %w)", back, err)
+	}
+	return failed(err)
+}
+
+// rollback ends the transaction, or the connection.
+func rollback(conn *pgx.Conn) error {
+	if !conn.IsClosed() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		_, err := conn.Exec(ctx, "ROLLBACK")
+		if err == nil {
+			return nil
+		}
+		_ = conn.Close(ctx) // its session ends with it
+	}
+	return fmt.Errorf("postgres: %w: connection lost", journal.ErrAway)
+}
+
+// load begins, locks and loads in one round trip.
+func load(ctx context.Context, conn *pgx.Conn, needs decide.Needs) (*loaded, error) {
+	l := &loaded{
+		snap: decide.Snapshot{
+			Terminals: map[protocol.Identity]fleet.Terminal{}, Payments: map[string]payment.Payment{},
+			Quotes: map[string]quote.Quote{}, Keys: map[payment.Key]string{},
+			Messages: map[decide.MessageKey]bool{}, Txns: map[decide.TxnKey]bool{},
+		},
+		terminals: map[protocol.Identity]int64{}, payments: map[string]int64{}, quotes: map[string]int64{},
+	}
+	b := &pgx.Batch{}
+	b.Queue("BEGIN")
+	l.queue(b, needs)
+	b.Queue("SELECT clock_timestamp()").QueryRow(func(row pgx.Row) error {
+		err := row.Scan(&l.snap.Now)
+		l.snap.Now = l.snap.Now.UTC()
+		return err
+	})
+	return l, conn.SendBatch(ctx, b).Close()
+}
+
+// queue queues the statements that needs ask for.
+func (l *loaded) queue(b *pgx.Batch, needs decide.Needs) {
+	m, s, t := identities(needs.Terminals)
+	switch len(needs.Terminals) {
+	case 0:
+	case 1:
+		b.Queue(lockTerminal, m[0], s[0], t[0]).Query(l.readTerminals)
+	default:
+		b.Queue(lockTerminals, m, s, t).Query(l.readTerminals)
+	}
+	var owners, keys []string
+	for _, k := range needs.Keys {
+		owners, keys = append(owners, k.MerchantID), append(keys, k.TransactionID)
+	}
+	switch {
+	case len(needs.Payments) == 0 && len(keys) == 1 && len(m) == 1:
+		b.Queue(lockPaymentsOfOne, owners[0], keys[0], m[0], s[0], t[0]).Query(l.readPayments)
+	case len(needs.Payments)+len(keys)+len(m) > 0:
+		b.Queue(lockPayments, texts(needs.Payments), owners, keys, m, s, t).Query(l.readPayments)
+	}
+	if len(needs.Tokens) > 0 {
+		b.Queue(lockQuotes, needs.Tokens).Query(l.readQuotes)
+	}
+	if len(needs.Messages) > 0 {
+		var orgs, ids []string
+		for _, k := range needs.Messages {
+			orgs, ids = append(orgs, k.OrgID), append(ids, k.MsgID)
+		}
+		b.Queue(findMessages, orgs, ids).Query(func(rows pgx.Rows) error {
+			return each(rows, func(row pgx.Rows) error {
+				var k decide.MessageKey
+				err := row.Scan(&k.OrgID, &k.MsgID)
+				l.snap.Messages[k] = true
+				return err
+			})
+		})
+	}
+	if len(needs.Txns) > 0 {
+		var orgs, ids []string
+		for _, k := range needs.Txns {
+			orgs, ids = append(orgs, k.OrgID), append(ids, k.TxnID)
+		}
+		b.Queue(findTxns, orgs, ids).Query(func(rows pgx.Rows) error {
+			return each(rows, func(row pgx.Rows) error {
+				var k decide.TxnKey
+				err := row.Scan(&k.OrgID, &k.TxnID)
+				l.snap.Txns[k] = true
+				return err
+			})
+		})
+	}
+}
+
+func (l *loaded) readTerminals(rows pgx.Rows) error {
+	r := terminalShape.reader()
+	return each(rows, func(row pgx.Rows) error {
+		var t fleet.Terminal
+		var version int64
+		err := r.scan(row, &t, &version)
+		l.snap.Terminals[t.Identity], l.terminals[t.Identity] = t, version
+		return err
+	})
+}
+
+func (l *loaded) readPayments(rows pgx.Rows) error {
+	r := paymentShape.reader()
+	return each(rows, func(row pgx.Rows) error {
+		var p payment.Payment
+		var version int64
+		err := r.scan(row, &p, &version)
+		l.snap.Payments[p.ID], l.payments[p.ID] = p, version
+		l.snap.Keys[p.Key] = p.ID
+		return err
+	})
+}
+
+func (l *loaded) readQuotes(rows pgx.Rows) error {
+	r := quoteShape.reader()
+	return each(rows, func(row pgx.Rows) error {
+		var q quote.Quote
+		var version int64
+		err := r.scan(row, &q, &version)
+		l.snap.Quotes[q.Token], l.quotes[q.Token] = q, version
+		return err
+	})
+}
+
+func identities(ids []protocol.Identity) (m, s, t []string) {
+	m, s, t = make([]string, len(ids)), make([]string, len(ids)), make([]string, len(ids))
+	for i, id := range ids {
+		m[i], s[i], t[i] = id.MerchantID, id.StoreID, id.TerminalID
+	}
+	return m, s, t
+}
+
+func uuid(id journal.BatchID) pgtype.UUID { return pgtype.UUID{Bytes: id, Valid: true} }
+
+// texts is never nil, which would travel as NULL.
+func texts(l []string) []string {
+	if l == nil {
+		return []string{}
+	}
+	return l
+}
+
+// Committed is journal.Storage's.
+func (db *DB) Committed(ctx context.Context, batch journal.BatchID) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, committedLimit)
+	defer cancel()
+	cfg := db.config.Copy()
+	// It has to wait for the batch's own transaction, if that is still there.
+	cfg.RuntimeParams["lock_timeout"] = "0"
+	conn, err := pgx.ConnectConfig(ctx, cfg)
+	if err != nil {
+		return false, fmt.Errorf("postgres: %w: %w", journal.ErrAway, err)
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	_, err = conn.Exec(ctx, insertBatch, uuid(batch))
+	var pg *pgconn.PgError
+	switch {
+	case err == nil:
+		return false, nil
+	case errors.As(err, &pg) && pg.Code == "23505":
+		return true, nil
+	}
+	return false, fmt.Errorf("postgres: batch %x: %w", batch, err)
+}

@@ -1,0 +1,102 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/galla-pay/galla/controller/internal/journal"
+	"github.com/galla-pay/galla/controller/internal/journal/table"
+	"github.com/galla-pay/galla/controller/internal/merchant"
+)
+
+// Seed inserts what is missing of d and changes nothing that is there.
+func (db *DB) Seed(ctx context.Context, d merchant.Data) error {
+	providers, mapped := table.SplitProviders(d.Providers)
+	b := &pgx.Batch{} // one batch is one transaction
+	seed(b, table.Merchants, d.Merchants)
+	seed(b, table.Stores, d.Stores)
+	seed(b, table.Counters, d.Terminals)
+	seed(b, table.Payees, d.Payees)
+	seed(b, table.Providers, providers)
+	seed(b, table.ProviderMerchants, mapped)
+	seed(b, table.Organisations, d.Organisations)
+	seed(b, table.SaltKeys, table.SealKeys(db.box, d.SaltKeys))
+	if err := db.read.SendBatch(ctx, b).Close(); err != nil {
+		return fmt.Errorf("postgres: seed: %w", failed(err))
+	}
+	return nil
+}
+
+func seed[T any](b *pgx.Batch, t table.Table[T], rows []T) {
+	s := newSaver(t)
+	for i := range rows {
+		var args []any
+		for _, c := range t.Columns {
+			args = append(args, value(c, &rows[i]))
+		}
+		b.Queue(s.insertOne+" ON CONFLICT DO NOTHING", args...)
+	}
+}
+
+// Directory reads everyone, all of one moment.
+func (db *DB) Directory(ctx context.Context) (*merchant.Directory, error) {
+	var d merchant.Data
+	var providers []table.Provider
+	var mapped []table.ProviderMerchant
+	var sealed []table.SealedKey
+	b := &pgx.Batch{}
+	b.Queue(beginReading)
+	everything(b, table.Merchants, &d.Merchants)
+	everything(b, table.Stores, &d.Stores)
+	everything(b, table.Counters, &d.Terminals)
+	everything(b, table.Payees, &d.Payees)
+	everything(b, table.Providers, &providers)
+	everything(b, table.ProviderMerchants, &mapped)
+	everything(b, table.Organisations, &d.Organisations)
+	everything(b, table.SaltKeys, &sealed)
+	b.Queue("COMMIT")
+	err := db.readBatch(ctx, b)
+	if err != nil {
+		return nil, fmt.Errorf("postgres: directory: %w", err)
+	}
+	d.Providers = table.JoinProviders(providers, mapped)
+	if d.SaltKeys, err = table.OpenKeys(db.box, sealed); err != nil {
+		return nil, fmt.Errorf("postgres: directory: %w", err)
+	}
+	return merchant.New(d), nil
+}
+
+func everything[T any](b *pgx.Batch, t table.Table[T], into *[]T) {
+	s := newShape(t)
+	b.Queue("SELECT " + s.names + " FROM " + t.Name).Query(func(rows pgx.Rows) (err error) {
+		*into, err = s.all(rows)
+		return err
+	})
+}
+
+// Secret opens a secret of the controller, or returns journal.ErrNotFound.
+func (db *DB) Secret(ctx context.Context, name string) ([]byte, error) {
+	var sealed []byte
+	err := db.read.QueryRow(ctx, "SELECT sealed FROM secrets WHERE name = $1", name).Scan(&sealed)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, fmt.Errorf("postgres: secret %q: %w", name, journal.ErrNotFound)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("postgres: secret %q: %w", name, failed(err))
+	}
+	return db.box.Open(table.SecretName(name), sealed)
+}
+
+// PutSecret keeps a secret unless one of that name is kept, and returns the one
+// that is: the first writer wins, also among several controllers.
+func (db *DB) PutSecret(ctx context.Context, name string, value []byte) ([]byte, error) {
+	_, err := db.read.Exec(ctx, "INSERT INTO secrets (name, sealed) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+		name, db.box.Seal(table.SecretName(name), value))
+	if err != nil {
+		return nil, fmt.Errorf("postgres: secret %q: %w", name, failed(err))
+	}
+	return db.Secret(ctx, name)
+}

@@ -1,0 +1,121 @@
+package postgres
+
+import (
+	"context"
+	"embed"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Migrate brings the schema up to date and makes room for the months to come;
+// it does nothing where all is there. Any number of controllers may call it at
+// once: one works, the others wait for it, up to a minute.
+func (db *DB) Migrate(ctx context.Context) error {
+	if err := db.migrate(ctx); err != nil {
+		return fmt.Errorf("postgres: migrate: %w", err)
+	}
+	if err := db.addMonths(ctx); err != nil {
+		return fmt.Errorf("postgres: migrate: %w", err)
+	}
+	return nil
+}
+
+func (db *DB) migrate(ctx context.Context) error {
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return err
+	}
+	// Try once a second, sixty times.
+	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 60))
+	if err != nil {
+		return err
+	}
+	conn := stdlib.OpenDB(*db.read.Config().ConnConfig)
+	defer conn.Close()
+	p, err := goose.NewProvider(goose.DialectPostgres, conn, files, goose.WithSessionLocker(locker),
+		goose.WithDisableGlobalRegistry(true), goose.WithSlog(db.log))
+	if err != nil {
+		return err
+	}
+	_, err = p.Up(ctx)
+	return err
+}
+
+// Tidy is journal.Storage's.
+func (db *DB) Tidy(ctx context.Context) error {
+	if _, err := db.read.Exec(ctx, "DELETE FROM batches WHERE at < clock_timestamp() - interval '1 day'"); err != nil {
+		return fmt.Errorf("postgres: tidy: %w", err)
+	}
+	if err := db.addMonths(ctx); err != nil {
+		return fmt.Errorf("postgres: tidy: %w", err)
+	}
+	return nil
+}
+
+// partitioned are the tables that are kept by month.
+var partitioned = []string{"transaction_events", "qr_validation_events", "callbacks", "callback_attempts"}
+
+// monthsAhead is how many months after this one have their partitions.
+const monthsAhead = 2
+
+// addMonths makes the partitions that are missing. It attaches them, which
+// stops no writer.
+func (db *DB) addMonths(ctx context.Context) error {
+	var now time.Time
+	var there []string
+	err := db.read.QueryRow(ctx, `SELECT clock_timestamp(), coalesce(array_agg(relname::text), '{}') FROM pg_inherits
+		JOIN pg_class ON pg_class.oid = inhrelid WHERE inhparent = ANY($1::text[]::regclass[])`, partitioned).Scan(&now, &there)
+	if err != nil {
+		return err
+	}
+	known := map[string]bool{}
+	for _, name := range there {
+		known[name] = true
+	}
+	for _, parent := range partitioned {
+		for ahead := range monthsAhead + 1 {
+			from := time.Date(now.UTC().Year(), now.UTC().Month()+time.Month(ahead), 1, 0, 0, 0, 0, time.UTC)
+			if name := parent + from.Format("_2006_01"); !known[name] {
+				if err := db.addMonth(ctx, parent, name, from); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func (db *DB) addMonth(ctx context.Context, parent, name string, from time.Time) error {
+	err := pgx.BeginFunc(ctx, db.read, func(tx pgx.Tx) error {
+		// One controller at a time; whoever waited finds the work done.
+		_, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock(hashtext('galla months')), set_config('lock_timeout', '2s', true)")
+		if err != nil {
+			return err
+		}
+		var done bool
+		if err := tx.QueryRow(ctx, "SELECT to_regclass($1) IS NOT NULL", name).Scan(&done); err != nil || done {
+			return err
+		}
+		table, month := pgx.Identifier{name}.Sanitize(), from.Format(time.DateOnly)
+		next := from.AddDate(0, 1, 0).Format(time.DateOnly)
+		_, err = tx.Exec(ctx, fmt.Sprintf("CREATE TABLE %s (LIKE %s INCLUDING ALL)", table, parent))
+		if err == nil {
+			_, err = tx.Exec(ctx, fmt.Sprintf("ALTER TABLE %s ATTACH PARTITION %s FOR VALUES FROM ('%s+00') TO ('%s+00')",
+				parent, table, month+" 00:00:00", next+" 00:00:00"))
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("partition %s: %w", name, err)
+	}
+	return nil
+}

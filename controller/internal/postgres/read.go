@@ -1,0 +1,295 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/galla-pay/galla/controller/internal/decide"
+	"github.com/galla-pay/galla/controller/internal/fleet"
+	"github.com/galla-pay/galla/controller/internal/journal"
+	"github.com/galla-pay/galla/controller/internal/journal/table"
+	"github.com/galla-pay/galla/controller/internal/payment"
+	"github.com/galla-pay/galla/controller/internal/quote"
+	"github.com/galla-pay/galla/protocol"
+)
+
+// unpaid is package payment's State.Unpaid in SQL.
+const unpaid = "state IN ('created', 'handed_over', 'presented')"
+
+// beginReading opens a transaction whose statements all see one moment.
+const beginReading = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+
+var (
+	eventShape = newShape(table.Events)
+
+	selectPayment = "SELECT " + paymentShape.names + " FROM transactions WHERE "
+)
+
+// readBatch runs statements that read, in one round trip. A transaction that
+// they open is not left open.
+func (db *DB) readBatch(ctx context.Context, b *pgx.Batch) error {
+	return db.read.AcquireFunc(ctx, func(c *pgxpool.Conn) error {
+		err := c.SendBatch(ctx, b).Close()
+		if err != nil {
+			_ = rollback(c.Conn()) // or the connection is closed
+		}
+		return err
+	})
+}
+
+// Payment finds a payment of a merchant by the merchant's id, else by ours, or
+// returns journal.ErrNotFound. Another merchant's is not found.
+func (db *DB) Payment(ctx context.Context, merchantID, id string) (payment.Payment, error) {
+	all, err := some(ctx, db, paymentShape, "payment", selectPayment+"merchant_id = $1 AND merchant_transaction_id = $2 UNION ALL "+
+		selectPayment+"id = $2 AND merchant_id = $1", merchantID, id)
+	if err != nil {
+		return payment.Payment{}, err
+	}
+	p, _ := table.Prefer(all, id)
+	return p, nil
+}
+
+// PaymentByID finds a payment by our id, or returns journal.ErrNotFound.
+func (db *DB) PaymentByID(ctx context.Context, id string) (payment.Payment, error) {
+	return first(ctx, db, paymentShape, "payment", selectPayment+"id = $1", id)
+}
+
+// Events are a payment's events in order; none where there is no such payment.
+func (db *DB) Events(ctx context.Context, paymentID string) ([]payment.Record, error) {
+	rows, err := db.read.Query(ctx, "SELECT "+eventShape.names+
+		" FROM transaction_events WHERE transaction_id = $1 ORDER BY seq", paymentID)
+	if err != nil {
+		return nil, fmt.Errorf("postgres: events: %w", failed(err))
+	}
+	events, err := eventShape.all(rows)
+	if err != nil {
+		return nil, fmt.Errorf("postgres: events: %w", failed(err))
+	}
+	return events, nil
+}
+
+// Quote finds a quote by its token, or returns journal.ErrNotFound.
+func (db *DB) Quote(ctx context.Context, token string) (quote.Quote, error) {
+	return first(ctx, db, quoteShape, "quote", "SELECT "+quoteShape.names+" FROM qr_validations WHERE ver_token = $1", token)
+}
+
+// Terminal finds a terminal, or returns journal.ErrNotFound.
+func (db *DB) Terminal(ctx context.Context, id protocol.Identity) (fleet.Terminal, error) {
+	return first(ctx, db, terminalShape, "terminal", "SELECT "+terminalShape.names+
+		" FROM terminals WHERE merchant_id = $1 AND store_id = $2 AND terminal_id = $3",
+		id.MerchantID, id.StoreID, id.TerminalID)
+}
+
+func first[T any](ctx context.Context, db *DB, s shape[T], what, query string, args ...any) (T, error) {
+	all, err := some(ctx, db, s, what, query, args...)
+	if err != nil {
+		var none T
+		return none, err
+	}
+	return all[0], nil
+}
+
+// some reads one row at least, or returns journal.ErrNotFound.
+func some[T any](ctx context.Context, db *DB, s shape[T], what, query string, args ...any) ([]T, error) {
+	rows, err := db.read.Query(ctx, query, args...)
+	if err != nil {
+		return nil, fmt.Errorf("postgres: %s: %w", what, failed(err))
+	}
+	all, err := s.all(rows)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("postgres: %s: %w", what, failed(err))
+	case len(all) == 0:
+		return nil, fmt.Errorf("postgres: %s: %w", what, journal.ErrNotFound)
+	}
+	return all, nil
+}
+
+// Wanted reads terminals with the payments that their wanted states name, all
+// of one moment, in one round trip. Those that do not exist are left out.
+func (db *DB) Wanted(ctx context.Context, ids []protocol.Identity) ([]decide.Wanted, error) {
+	found := table.NewWanted(ids)
+	m, s, t := identities(ids)
+	var now time.Time
+	b := &pgx.Batch{}
+	b.Queue(beginReading)
+	b.Queue("SELECT "+terminalShape.names+`, coalesce(merchants.name, '')
+		FROM unnest($1::text[], $2::text[], $3::text[]) AS need (m, s, t)
+		JOIN terminals ON merchant_id = m AND store_id = s AND terminal_id = t
+		LEFT JOIN merchants ON merchants.id = merchant_id`, m, s, t).Query(func(rows pgx.Rows) error {
+		r := terminalShape.reader()
+		return each(rows, func(row pgx.Rows) error {
+			var t fleet.Terminal
+			var name string
+			err := r.scan(row, &t, &name)
+			found.Terminal(t, name)
+			return err
+		})
+	})
+	b.Queue(selectPayment+`id IN (SELECT unnest(ARRAY[sale, result])
+			FROM unnest($1::text[], $2::text[], $3::text[]) AS need (m, s, t)
+			JOIN terminals ON merchant_id = m AND store_id = s AND terminal_id = t)`, m, s, t).Query(func(rows pgx.Rows) error {
+		r := paymentShape.reader()
+		return each(rows, func(row pgx.Rows) error {
+			var p payment.Payment
+			err := r.scan(row, &p)
+			found.Payment(p)
+			return err
+		})
+	})
+	b.Queue("SELECT clock_timestamp()").QueryRow(func(row pgx.Row) error { return row.Scan(&now) })
+	b.Queue("COMMIT")
+	if err := db.readBatch(ctx, b); err != nil {
+		return nil, fmt.Errorf("postgres: wanted: %w", failed(err))
+	}
+	return found.All(now.UTC()), nil
+}
+
+const selectUnacked = `SELECT merchant_id, store_id, terminal_id FROM terminals
+	WHERE seq > acked_seq AND public_key IS NOT NULL AND token_hash IS NOT NULL AND gone_at IS NULL
+	ORDER BY merchant_id, store_id, terminal_id LIMIT $1`
+
+// Unacked lists terminals that are enrolled and connected and have not stored
+// their newest state, at most limit.
+func (db *DB) Unacked(ctx context.Context, limit int) ([]protocol.Identity, error) {
+	rows, err := db.read.Query(ctx, selectUnacked, limit)
+	if err != nil {
+		return nil, fmt.Errorf("postgres: unacked: %w", failed(err))
+	}
+	var ids []protocol.Identity
+	if err := each(rows, appendIdentity(&ids)); err != nil {
+		return nil, fmt.Errorf("postgres: unacked: %w", failed(err))
+	}
+	return ids, nil
+}
+
+func appendIdentity(ids *[]protocol.Identity) func(pgx.Rows) error {
+	return func(row pgx.Rows) error {
+		var id protocol.Identity
+		err := row.Scan(&id.MerchantID, &id.StoreID, &id.TerminalID)
+		*ids = append(*ids, id)
+		return err
+	}
+}
+
+const (
+	duePayments = "SELECT id FROM transactions WHERE " + unpaid + " AND expires_at <= now() ORDER BY expires_at LIMIT $1"
+
+	// waitingTerminals are the terminals that have sales waiting, with the time
+	// from which on the first of these may take the place of the shown one; NULL
+	// while a customer pays that.
+	waitingTerminals = `SELECT t.merchant_id, t.store_id, t.terminal_id,
+			CASE WHEN sale.state IS NULL THEN '-infinity'::timestamptz WHEN sale.state = 'in_progress' THEN NULL
+				WHEN sale.` + unpaid + ` THEN coalesce(sale.hold_until, '-infinity') ELSE '-infinity' END AS free_at
+		FROM terminals AS t LEFT JOIN transactions AS sale ON sale.id = t.sale
+		WHERE t.waiting <> '[]'`
+	dueTerminals = "SELECT merchant_id, store_id, terminal_id FROM (" + waitingTerminals +
+		") AS w WHERE free_at <= now() ORDER BY merchant_id, store_id, terminal_id LIMIT $1"
+
+	nextDue = "SELECT now(), least((SELECT expires_at FROM transactions WHERE " + unpaid + ` AND expires_at > now()
+			ORDER BY expires_at LIMIT 1), (SELECT min(free_at) FROM (` + waitingTerminals + ") AS w WHERE free_at > now()))"
+)
+
+// Due finds what time alone has made due, at most limit of each kind, and when
+// the next will be.
+func (db *DB) Due(ctx context.Context, limit int) (journal.Due, error) {
+	var due journal.Due
+	var at time.Time
+	var next *time.Time
+	b := &pgx.Batch{}
+	b.Queue(beginReading)
+	b.Queue(duePayments, limit).Query(func(rows pgx.Rows) error {
+		return each(rows, func(row pgx.Rows) error {
+			var id string
+			err := row.Scan(&id)
+			due.Payments = append(due.Payments, id)
+			return err
+		})
+	})
+	b.Queue(dueTerminals, limit).Query(func(rows pgx.Rows) error { return each(rows, appendIdentity(&due.Terminals)) })
+	b.Queue(nextDue).QueryRow(func(row pgx.Row) error { return row.Scan(&at, &next) })
+	b.Queue("COMMIT")
+	if err := db.readBatch(ctx, b); err != nil {
+		return journal.Due{}, fmt.Errorf("postgres: due: %w", failed(err))
+	}
+	if next != nil {
+		due.Next, due.HasNext = next.Sub(at), true
+	}
+	return due, nil
+}
+
+const (
+	resolveTokens = "SELECT ver_token, transaction_id FROM qr_validations WHERE ver_token = ANY($1::text[])"
+	resolveKeys   = `SELECT merchant_id, merchant_transaction_id, id FROM unnest($1::text[], $2::text[]) AS need (m, k)
+		JOIN transactions ON merchant_id = m AND merchant_transaction_id = k`
+	resolvePayments = `SELECT id, merchant_id, store_id, terminal_id FROM transactions WHERE terminal_id <> '' AND id IN (
+		SELECT unnest($1::text[])
+		UNION SELECT transaction_id FROM qr_validations WHERE ver_token = ANY($2::text[])
+		UNION SELECT t.id FROM unnest($3::text[], $4::text[]) AS need (m, k)
+			JOIN transactions AS t ON t.merchant_id = m AND t.merchant_transaction_id = k)`
+)
+
+// Resolve is journal.Storage's.
+func (db *DB) Resolve(ctx context.Context, needs decide.Needs) (journal.Resolved, error) {
+	ctx, cancel := context.WithTimeout(ctx, applyLimit)
+	defer cancel()
+	r := journal.NewResolved()
+	var owners, keys []string
+	for _, k := range needs.Keys {
+		owners, keys = append(owners, k.MerchantID), append(keys, k.TransactionID)
+	}
+	b := &pgx.Batch{}
+	if len(needs.Tokens) > 0 {
+		b.Queue(resolveTokens, needs.Tokens).Query(func(rows pgx.Rows) error {
+			return each(rows, func(row pgx.Rows) error {
+				var token, id string
+				err := row.Scan(&token, &id)
+				r.Tokens[token] = id
+				return err
+			})
+		})
+	}
+	if len(keys) > 0 {
+		b.Queue(resolveKeys, owners, keys).Query(func(rows pgx.Rows) error {
+			return each(rows, func(row pgx.Rows) error {
+				var k payment.Key
+				var id string
+				err := row.Scan(&k.MerchantID, &k.TransactionID, &id)
+				r.Keys[k] = id
+				return err
+			})
+		})
+	}
+	b.Queue(resolvePayments, needs.Payments, needs.Tokens, owners, keys).Query(func(rows pgx.Rows) error {
+		return each(rows, func(row pgx.Rows) error {
+			var id string
+			var t protocol.Identity
+			err := row.Scan(&id, &t.MerchantID, &t.StoreID, &t.TerminalID)
+			r.Terminals[id] = t
+			return err
+		})
+	})
+	// A writer's connection: these statements go by index whatever is known of
+	// the tables.
+	pooled, err := db.write.Acquire(ctx)
+	if err != nil {
+		return r, fmt.Errorf("postgres: resolve: %w: %w", journal.ErrAway, err)
+	}
+	defer pooled.Release()
+	if err := pooled.SendBatch(ctx, b).Close(); err != nil {
+		return r, fmt.Errorf("postgres: resolve: %w", lost(pooled.Conn(), err))
+	}
+	return r, nil
+}
+
+// lost says what an error of a statement that only reads means.
+func lost(conn *pgx.Conn, err error) error {
+	if conn.IsClosed() {
+		return fmt.Errorf("%w: %w", journal.ErrAway, err)
+	}
+	return failed(err)
+}
