@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"image/color"
+	"image/draw"
 	"image/png"
 	"io"
 	"net/http"
@@ -126,26 +128,83 @@ func ReadPicture(picture []byte) (string, error) {
 	return text, nil
 }
 
-// decode reads a QR with both ways that gozxing has of telling black from
-// white: one is better at small modules, the other at large ones.
-func decode(img image.Image) (text string, err error) {
-	// gozxing is given whatever a panel shows, half-drawn frames included, and
-	// is not known never to index beyond them.
-	defer func() {
-		if recover() != nil {
-			text, err = "", errNoCode
-		}
-	}()
-	source := gozxing.NewLuminanceSourceFromImage(img)
-	hints := map[gozxing.DecodeHintType]any{gozxing.DecodeHintType_TRY_HARDER: true}
-	for _, binarizer := range []gozxing.Binarizer{gozxing.NewHybridBinarizer(source), gozxing.NewGlobalHistgramBinarizer(source)} {
-		bitmap, err := gozxing.NewBinaryBitmap(binarizer)
-		if err != nil {
-			return "", errNoCode
-		}
-		if result, err := qrcode.NewQRCodeReader().Decode(bitmap, hints); err == nil {
-			return result.GetText(), nil
+// decode reads a QR as a phone's camera app does, in more than one way: as a
+// photograph with both ways that gozxing has of telling black from white, one
+// better at small modules, the other at large ones; and, since a panel's pixels
+// come without a lens between, as a drawing on the white card around it. Each
+// of them alone fails on some QRs that the others read.
+func decode(img image.Image) (string, error) {
+	for _, look := range []struct {
+		picture image.Image
+		black   func(gozxing.LuminanceSource) gozxing.Binarizer
+		drawing bool
+	}{
+		{img, gozxing.NewHybridBinarizer, false},
+		{img, gozxing.NewGlobalHistgramBinarizer, false},
+		{whiteCard(img), gozxing.NewGlobalHistgramBinarizer, true},
+	} {
+		binarizer := look.black(gozxing.NewLuminanceSourceFromImage(look.picture))
+		if text, ok := read(binarizer, look.drawing); ok {
+			return text, nil
 		}
 	}
 	return "", errNoCode
+}
+
+// read tries one reading. gozxing is given whatever a panel shows, half-drawn
+// frames included, and is not known never to index beyond them.
+func read(binarizer gozxing.Binarizer, drawing bool) (text string, ok bool) {
+	defer func() {
+		if recover() != nil {
+			text, ok = "", false
+		}
+	}()
+	hints := map[gozxing.DecodeHintType]any{gozxing.DecodeHintType_TRY_HARDER: true}
+	if drawing {
+		hints[gozxing.DecodeHintType_PURE_BARCODE] = true
+	}
+	bitmap, err := gozxing.NewBinaryBitmap(binarizer)
+	if err != nil {
+		return "", false
+	}
+	result, err := qrcode.NewQRCodeReader().Decode(bitmap, hints)
+	if err != nil {
+		return "", false
+	}
+	return result.GetText(), true
+}
+
+// whiteCard is the part of the picture between the first and the last row that
+// have a long white run: a QR's quiet zone. Without one it is all of it.
+func whiteCard(img image.Image) image.Image {
+	bounds := img.Bounds()
+	card := image.Rectangle{}
+	for y := bounds.Min.Y; y < bounds.Max.Y; y++ {
+		from, to := whiteRun(img, y)
+		if to-from < bounds.Dx()*2/5 {
+			continue
+		}
+		card = card.Union(image.Rect(from, y, to, y+1))
+	}
+	if card.Empty() {
+		return img
+	}
+	cut := image.NewGray(image.Rect(0, 0, card.Dx(), card.Dy()))
+	draw.Draw(cut, cut.Bounds(), img, card.Min, draw.Src)
+	return cut
+}
+
+// whiteRun is the longest run of white pixels in a row.
+func whiteRun(img image.Image, y int) (from, to int) {
+	start := img.Bounds().Min.X
+	for x := start; x <= img.Bounds().Max.X; x++ {
+		if x < img.Bounds().Max.X && color.GrayModel.Convert(img.At(x, y)).(color.Gray).Y > 0xF0 {
+			continue
+		}
+		if x-start > to-from {
+			from, to = start, x
+		}
+		start = x + 1
+	}
+	return from, to
 }

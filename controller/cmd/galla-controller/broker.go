@@ -14,6 +14,7 @@ import (
 	"github.com/galla-pay/galla/controller/internal/journal"
 	"github.com/galla-pay/galla/controller/internal/mosquitto"
 	"github.com/galla-pay/galla/controller/internal/mqttlink"
+	"github.com/galla-pay/galla/controller/internal/ops"
 	"github.com/galla-pay/galla/protocol"
 )
 
@@ -190,7 +191,7 @@ func (e *external) Terminals() int { return -1 }
 
 func (e *external) Ready() error {
 	if !e.Connected() {
-		return mqttlink.ErrNotConnected
+		return ops.NotReady("not connected to " + e.External.URL)
 	}
 	return nil
 }

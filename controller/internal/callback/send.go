@@ -58,7 +58,7 @@ type answer struct {
 // send makes one attempt: render, sign, send, read the status. It takes at
 // most renderTimeout and SendTimeout, and is over by overBy or not begun.
 //
-// Life of a payment, step 10: the merchant is told by a callback, and status
+// Life of a payment, step 10: The merchant is told by a callback, and status
 // always tells the truth.
 func (s *Sender) send(ctx context.Context, d Delivery, overBy time.Time) answer {
 	target, err := parseTarget(d)

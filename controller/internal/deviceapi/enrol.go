@@ -139,7 +139,7 @@ func (a *API) allowed(r *http.Request) bool {
 		host = h
 	}
 	_, err = netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(host, "["), "]"))
-	named := err == nil || host == "localhost" || len(a.AllowFrom) > 0 && !strings.Contains(host, ".")
+	named := err == nil || host == "localhost" || len(a.AllowFrom) > 0 && host != "" && !strings.Contains(host, ".")
 	return near && named && r.Header.Get("Origin") == ""
 }
 

@@ -94,7 +94,14 @@ func (t *Terminal) Next() string {
 // the newest state it has stored, and the facts that are new to us. A new
 // epoch is a reflashed terminal, whose facts count from 1 again.
 func (t *Terminal) Heard(r protocol.Report, at time.Time) []protocol.Fact {
-	t.Session, t.Mode, t.LastSeen, t.GoneAt = r.Session, r.Mode, at, time.Time{}
+	// A connection begins with a sync, so another session's report is a late
+	// one of a connection that has ended: its facts count, its presence does not.
+	if r.Type == protocol.TypeSync {
+		t.Session = r.Session
+	}
+	if r.Session == t.Session {
+		t.Mode, t.LastSeen, t.GoneAt = r.Mode, at, time.Time{}
+	}
 	if r.Epoch != t.Epoch {
 		t.Epoch, t.FactSeq = r.Epoch, 0
 	}

@@ -36,7 +36,7 @@ func TestHeard(t *testing.T) {
 		{"a reflashed terminal counts from 1", report(protocol.TypeReport, "new", 7, 1), []uint64{1}, 1, 7, false},
 		{"a sync is to be answered", report(protocol.TypeSync, "E", 7), nil, 3, 0, true},
 	} {
-		terminal := Terminal{Seq: 7, AckedSeq: 5, Epoch: "E", FactSeq: 3, GoneAt: time.UnixMilli(1)}
+		terminal := Terminal{Seq: 7, AckedSeq: 5, Epoch: "E", FactSeq: 3, Session: "s", GoneAt: time.UnixMilli(1)}
 		var news []uint64
 		for _, f := range terminal.Heard(tt.r, time.UnixMilli(2)) {
 			news = append(news, f.N)
@@ -47,6 +47,20 @@ func TestHeard(t *testing.T) {
 		if !terminal.GoneAt.IsZero() || terminal.LastSeen.UnixMilli() != 2 {
 			t.Errorf("%s: a terminal that was heard is there", tt.name)
 		}
+	}
+}
+
+// TestLateReport: a report of a connection that has ended, come after the next
+// one's sync, brings its facts and nothing else.
+func TestLateReport(t *testing.T) {
+	terminal := Terminal{Seq: 7, Epoch: "E", Session: "new", LastSeen: time.UnixMilli(1), Mode: protocol.ModeIdle}
+	late := report(protocol.TypeReport, "E", 7, 1)
+	late.Mode = protocol.ModePresenting
+	if news := terminal.Heard(late, time.UnixMilli(2)); len(news) != 1 || terminal.FactSeq != 1 {
+		t.Errorf("its facts are lost: %v", news)
+	}
+	if terminal.Session != "new" || terminal.Mode != protocol.ModeIdle || terminal.LastSeen.UnixMilli() != 1 {
+		t.Errorf("it passed for the newest connection: %+v", terminal)
 	}
 }
 

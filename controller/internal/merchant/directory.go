@@ -121,6 +121,9 @@ func (m Merchant) CheckCallbackURL(raw string, sandbox bool) error {
 	if len(raw) > 2048 {
 		return CallbackURLError("is longer than 2048 characters")
 	}
+	if strings.ContainsFunc(raw, func(c rune) bool { return c <= ' ' || c >= 0x7f }) {
+		return CallbackURLError("must be of printable ASCII without spaces")
+	}
 	u, err := url.Parse(raw)
 	switch {
 	case err != nil || u.Host == "" || u.Hostname() == "":

@@ -78,6 +78,7 @@ func TestCallbackURL(t *testing.T) {
 		{"https://user@pos.example/", false, false}, {"ftp://pos.example/", false, false}, {"pos.example", false, false},
 		{"https:///nohost", false, false}, {"/relative", false, false}, {"https://pos.example/#x", false, false},
 		{"https://pos.example/" + strings.Repeat("x", 2048), false, false}, {"https://%zz/", false, false},
+		{"https://pos.example/a b", false, false}, {"https://pos.example/?a b", false, false}, {"https://pos.example/\r\nX: y", false, false},
 	} {
 		if got := m.CheckCallbackURL(tt.url, true) == nil; got != tt.sandbox {
 			t.Errorf("%.60s in the sandbox: %v", tt.url, got)

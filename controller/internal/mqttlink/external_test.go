@@ -62,7 +62,7 @@ func TestPublishWithoutConnection(t *testing.T) {
 	w.await(t, "connected", e.Connected)
 	began := time.Now()
 	stop()
-	if took := time.Since(began); took > 2*time.Second {
+	if took := time.Since(began); took > 3*time.Second {
 		t.Errorf("Run took %v to return", took)
 	}
 	none("after Run")
@@ -89,10 +89,10 @@ func TestSilentBroker(t *testing.T) {
 	cancel()
 	select {
 	case <-done:
-	case <-time.After(2 * time.Second):
+	case <-time.After(3 * time.Second):
 		t.Fatal("Run goes on")
 	}
-	must(t, conn.SetReadDeadline(time.Now().Add(2*time.Second)))
+	must(t, conn.SetReadDeadline(time.Now().Add(3*time.Second)))
 	if _, err := io.Copy(io.Discard, conn); err != nil {
 		t.Errorf("the socket is not closed: %v", err)
 	}
@@ -124,10 +124,8 @@ func TestRefusedByBroker(t *testing.T) {
 		must(t, server.Dynsec(t.Context(), words...))
 	}
 	w.await(t, "connected", e.Connected)
-	for _, line := range log.lines {
-		if strings.Contains(line, "link-password") {
-			t.Errorf("the password is in the log: %s", line)
-		}
+	if log.said("link-password") {
+		t.Error("the password is in the log")
 	}
 }
 

@@ -2,7 +2,6 @@ package mqttlink_test
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/subtle"
 	"errors"
 	"net"
@@ -121,8 +120,6 @@ type existing struct {
 	w      *world
 }
 
-const controllerName = "controller-of-test"
-
 func openMosquitto(t *testing.T, w *world) venue {
 	t.Helper()
 	server := startMosquitto(t)
@@ -132,9 +129,11 @@ func openMosquitto(t *testing.T, w *world) venue {
 	must(t, err)
 	t.Cleanup(admin.Close)
 	must(t, admin.EnsureDefaults(t.Context()))
-	password := rand.Text()
-	must(t, admin.EnsureController(t.Context(), controllerName, password))
-	link, _ := connectExternal(t, w, mqttlink.External{URL: server.URL(), Username: controllerName, Password: password, Receive: w.hear})
+	// One account administers and carries messages, as the controller does it.
+	must(t, admin.EnsureController(t.Context(), server.AdminUsername, server.AdminPassword))
+	link, _ := connectExternal(t, w, mqttlink.External{
+		URL: server.URL(), Username: server.AdminUsername, Password: server.AdminPassword, Receive: w.hear,
+	})
 	return &existing{link, server, admin, w}
 }
 

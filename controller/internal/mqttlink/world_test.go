@@ -60,6 +60,9 @@ func newWorld(t *testing.T, tills int) *world {
 		if l := w.link.Load(); l != nil {
 			l.Committed(c)
 		}
+		for _, row := range c.Terminals {
+			w.count("key " + protocol.KeyID(row.PublicKey))
+		}
 		w.ring()
 	}
 	w.log = slog.New(&bell{news: w.news})
@@ -139,7 +142,10 @@ func (w *world) enrol(t *testing.T, id protocol.Identity) (key protocol.SigningK
 	hash := sha256.Sum256([]byte(token))
 	_, err = journal.Do(t.Context(), w.Journal, decide.Enrol{Identity: id, PublicKey: public, TokenHash: hash[:]})
 	must(t, err)
-	return protocol.NewSigningKey(private), token
+	key = protocol.NewSigningKey(private)
+	// The journal answers first, and tells the link a moment later.
+	w.await(t, "the link knows of the new key", func() bool { return w.counted("key "+key.ID) > 0 })
+	return key, token
 }
 
 // sale is an init of 245.00 on the terminal's display.

@@ -248,7 +248,7 @@ func TestRunEnds(t *testing.T) {
 	cancel()
 	select {
 	case <-done:
-	case <-time.After(2 * time.Second):
+	case <-time.After(3 * time.Second):
 		t.Fatal("Run goes on")
 	}
 }
@@ -300,6 +300,7 @@ func TestKeyOfAnotherController(t *testing.T) {
 	inBubble(t, 1, func(t *testing.T, w *world, _ *recorder) {
 		w.start()
 		old := newHand(t, w, till(1))
+		p := w.sale(t, old.id, "A")
 		old.beat(0)
 		pass(0)
 		running := w.link.Load()
@@ -307,7 +308,6 @@ func TestKeyOfAnotherController(t *testing.T) {
 		fresh := newHand(t, w, till(1))
 		w.link.Store(running)
 		pass(5 * time.Second)
-		p := w.sale(t, old.id, "A")
 		old.report(1, fact(1, protocol.FactReceived, p.ID))
 		pass(0)
 		if got := w.counted("report_refused"); got != 1 || w.payment(t, p.ID).State != payment.Created {
@@ -327,6 +327,45 @@ func TestKeyOfAnotherController(t *testing.T) {
 			t.Errorf("the newest key's report leaves the payment %s", got)
 		}
 	})
+}
+
+// TestShutOut: what a terminal says once it is not active any more is refused
+// at once, whether or not its key is remembered (failure matrix T2).
+func TestShutOut(t *testing.T) {
+	t.Parallel()
+	inBubble(t, 2, func(t *testing.T, w *world, _ *recorder) {
+		w.start()
+		known, unknown := newHand(t, w, till(1)), newHand(t, w, till(2))
+		known.beat(0)
+		pass(0)
+		for _, h := range []*hand{known, unknown} {
+			_, err := journal.Do(t.Context(), w.Journal, shutOut{h.id})
+			must(t, err)
+			pass(0)
+			before := w.terminal(t, h.id)
+			h.sync("N1")
+			h.report(0, fact(1, protocol.FactReceived, "GPA"))
+			pass(0)
+			if after := w.terminal(t, h.id); fmt.Sprint(after) != fmt.Sprint(before) {
+				t.Errorf("shut out, and changed from %+v to %+v", before, after)
+			}
+		}
+		if got := w.counted("report_refused"); got != 4 {
+			t.Errorf("%d messages refused, want 4", got)
+		}
+	})
+}
+
+// shutOut makes a terminal inactive, as an operator does.
+type shutOut struct{ id protocol.Identity }
+
+func (d shutOut) Needs() decide.Needs { return decide.Needs{Terminals: []protocol.Identity{d.id}} }
+
+func (d shutOut) Decide(tx *decide.Tx) (bool, error) {
+	row, ok := tx.Terminal(d.id)
+	row.Active = false
+	tx.PutTerminal(row)
+	return ok, nil
 }
 
 // TestGoldens: the messages of the protocol's goldens are understood as they
