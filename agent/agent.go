@@ -1,0 +1,98 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/galla-pay/galla/agent/internal/identity"
+	"github.com/galla-pay/galla/agent/panel"
+	"github.com/galla-pay/galla/protocol"
+)
+
+// Config says who the terminal is and where it finds its controller.
+type Config struct {
+	// Identity is the terminal's; required.
+	Identity protocol.Identity
+	// Controller is its base URL, http(s)://host:port, used to enrol. Required
+	// with Enrol.
+	Controller string
+	// Brokers override those of the enrolment: mqtt:// or mqtts://, host:port.
+	Brokers []string
+	// DataDir holds keys, token and spool, with modes 0700 and 0600; one agent
+	// at a time may use it. "" keeps all in memory, for a terminal of a fleet.
+	DataDir string
+	// Enrol makes a key and asks a sandbox controller for credentials when
+	// DataDir has none yet (phonepe-api: The sandbox). The screen then says that
+	// no money moves.
+	Enrol bool
+	// Software is the version that is told in each sync.
+	Software string
+	// Dial makes connections, to the broker and to enrol; nil: net.Dialer.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// Status is called on every change, from the event loop: it must not block.
+	// nil: nobody.
+	Status func(Status)
+	// Log gets what an operator should know; nil: nowhere.
+	Log *slog.Logger
+}
+
+// Panel is the driver of an opened chip; panel.ST7789 is one.
+type Panel = panel.Panel
+
+// Hardware is what the terminal is made of: opened things, no global names. Who
+// opened them closes them, after Run.
+type Hardware struct {
+	Panel Panel
+	Kind  panel.Kind // what Panel is: its pixels and millimetres
+}
+
+// Status is what the terminal is doing.
+type Status struct {
+	Mode protocol.Mode
+	// The payment that the screen is about; zero when it is about none.
+	PaymentID             string
+	MerchantTransactionID string
+	AmountPaise           protocol.Paise
+	// Result is "" unless Mode is result.
+	Result protocol.Outcome
+	// Reason of a result, a fault or a refused enrolment.
+	Reason string
+	// Link: connected to the broker and in sync with the controller.
+	Link bool
+	// Since is when the mode began for this payment, with a monotonic reading.
+	Since time.Time
+}
+
+// check fills the defaults in and says what is wrong, before anything is opened.
+func (c Config) check(hw Hardware) (Config, error) {
+	if !c.Identity.Valid() {
+		return c, fmt.Errorf("agent: identity %q: %w", c.Identity, protocol.ErrIdentity)
+	}
+	if c.Enrol {
+		if err := identity.CheckController(c.Controller); err != nil {
+			return c, fmt.Errorf("agent: %w", err)
+		}
+	}
+	if len(c.Brokers) > 0 {
+		if err := identity.CheckBrokers(c.Brokers); err != nil {
+			return c, fmt.Errorf("agent: %w", err)
+		}
+	}
+	if hw.Panel == nil {
+		return c, errors.New("agent: no panel")
+	}
+	if size := hw.Panel.Bounds().Size(); size != hw.Kind.Size {
+		return c, fmt.Errorf("agent: panel is %v pixels, its kind %q says %v", size, hw.Kind.Name, hw.Kind.Size)
+	}
+	if c.Dial == nil {
+		c.Dial = (&net.Dialer{}).DialContext
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return c, nil
+}

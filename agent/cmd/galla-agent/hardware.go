@@ -1,0 +1,152 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"image"
+	"image/color"
+
+	"github.com/galla-pay/galla/agent"
+	"github.com/galla-pay/galla/agent/panel"
+	"periph.io/x/conn/v3/gpio"
+	"periph.io/x/conn/v3/gpio/gpioreg"
+	"periph.io/x/conn/v3/physic"
+	"periph.io/x/conn/v3/spi"
+	"periph.io/x/conn/v3/spi/spireg"
+	"periph.io/x/host/v3"
+)
+
+// openHardware opens what the configuration names. The second result lets go of
+// it, after the agent has ended.
+func openHardware(c panelConfig) (agent.Hardware, func() error, error) {
+	kind, err := panel.Lookup(c.Kind)
+	if err != nil {
+		return agent.Hardware{}, nil, err
+	}
+	if _, err := host.Init(); err != nil {
+		return agent.Hardware{}, nil, fmt.Errorf("hardware: %w", err)
+	}
+	pins, err := c.pins()
+	if err != nil {
+		return agent.Hardware{}, nil, err
+	}
+	k := &keeper{
+		kind:     kind,
+		pins:     pins,
+		opts:     panel.Options{MaxSpeed: physic.Frequency(c.MaxSpeedHz) * physic.Hertz, UpsideDown: c.UpsideDown},
+		openPort: func() (spi.PortCloser, error) { return spireg.Open(c.SPI) },
+	}
+	if err := k.open(); err != nil {
+		return agent.Hardware{}, nil, err
+	}
+	return agent.Hardware{Panel: k, Kind: kind}, k.close, nil
+}
+
+// pins finds the lines; those that are not named are not there.
+func (c panelConfig) pins() (panel.Pins, error) {
+	var found [3]gpio.PinOut
+	for i, p := range []struct{ key, name string }{{"dc", c.DC}, {"rst", c.RST}, {"bl", c.BL}} {
+		if p.name == "" {
+			continue
+		}
+		pin := gpioreg.ByName(p.name)
+		if pin == nil {
+			return panel.Pins{}, fmt.Errorf("panel.%s: there is no pin %q", p.key, p.name)
+		}
+		found[i] = pin
+	}
+	return panel.Pins{DC: found[0], RST: found[1], BL: found[2]}, nil
+}
+
+// keeper is a panel that is opened anew when its bus was stuck: its driver then
+// refuses to go on, because nobody knows what the chip has heard. It is used by
+// one goroutine at a time, as the agent does.
+type keeper struct {
+	kind     panel.Kind
+	pins     panel.Pins
+	opts     panel.Options
+	openPort func() (spi.PortCloser, error)
+
+	port  spi.PortCloser
+	panel panel.Panel // nil: to be opened
+}
+
+var _ panel.Panel = (*keeper)(nil)
+
+func (k *keeper) open() error {
+	port, err := k.openPort()
+	if err != nil {
+		return fmt.Errorf("panel.spi: %w", err)
+	}
+	p, err := k.kind.Open(port, k.pins, k.opts)
+	if err != nil {
+		return errors.Join(err, port.Close())
+	}
+	k.port, k.panel = port, p
+	return nil
+}
+
+// String implements conn.Resource.
+func (k *keeper) String() string { return k.kind.Name }
+
+// Halt implements conn.Resource.
+func (k *keeper) Halt() error {
+	if k.panel == nil {
+		return nil
+	}
+	return k.panel.Halt()
+}
+
+// ColorModel implements display.Drawer.
+func (k *keeper) ColorModel() color.Model {
+	if k.panel == nil {
+		return color.RGBAModel
+	}
+	return k.panel.ColorModel()
+}
+
+// Bounds implements display.Drawer.
+func (k *keeper) Bounds() image.Rectangle { return image.Rectangle{Max: k.kind.Size} }
+
+// Draw implements display.Drawer.
+func (k *keeper) Draw(dst image.Rectangle, src image.Image, at image.Point) error {
+	if k.panel == nil {
+		if err := k.open(); err != nil {
+			return err
+		}
+	}
+	err := k.panel.Draw(dst, src, at)
+	if errors.Is(err, panel.ErrBusStuck) {
+		k.drop()
+	}
+	return err
+}
+
+// drop gives a stuck panel up, after putting its light out: what can be seen on
+// it is no longer so.
+func (k *keeper) drop() {
+	_ = k.panel.Backlight(false)
+	_ = k.port.Close()
+	k.panel, k.port = nil, nil
+}
+
+// Backlight implements panel.Panel.
+func (k *keeper) Backlight(on bool) error {
+	switch {
+	case k.panel != nil:
+		return k.panel.Backlight(on)
+	case on:
+		return panel.ErrBusStuck
+	}
+	return nil
+}
+
+// close puts the panel to sleep and closes its port.
+func (k *keeper) close() error {
+	if k.panel == nil {
+		return nil
+	}
+	err := errors.Join(k.panel.Halt(), k.port.Close())
+	k.panel, k.port = nil, nil
+	return err
+}

@@ -1,0 +1,22 @@
+// Package agent is a terminal: it takes sale requests from its controller, shows
+// each payment's QR on a panel, shows how the payment ended, and reports what
+// happened. Run it with cmd/galla-agent on a device, or in any process that has
+// something to draw on.
+//
+// # One loop
+//
+// Run owns everything through one goroutine, its own: the machine that decides
+// (internal/machine), the spool (internal/spool). What happens comes to it as
+// events: verified states from internal/session, the panel's answers from the
+// painter, the time. Each event is one step of the machine; its effects are
+// carried out at once; then what is on the glass, in the report and in Status
+// follows from the machine alone. Nothing in the loop waits but a synced write
+// to the disk.
+//
+// # A power cut
+//
+// Ending Run's context is a power cut as far as the outside can see it: no
+// farewell to the broker, which publishes the last will; nothing is written any
+// more. There is no other way to end it, so the way that matters is the one
+// that is used every day.
+package agent

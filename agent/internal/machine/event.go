@@ -1,0 +1,104 @@
+package machine
+
+import "github.com/galla-pay/galla/protocol"
+
+// Kind names an event. It is a row of the table and of the golden file.
+type Kind string
+
+// The kinds of events.
+const (
+	KindEnrolling     Kind = "enrolling"
+	KindEnrolRefused  Kind = "enrol refused"
+	KindReady         Kind = "ready"
+	KindReceived      Kind = "received"
+	KindLinkLost      Kind = "link lost"
+	KindTick          Kind = "tick"
+	KindDrawn         Kind = "drawn"
+	KindDrawFailed    Kind = "draw failed"
+	KindUnpresentable Kind = "unpresentable"
+	KindStored        Kind = "stored"
+	KindStoreFailed   Kind = "store failed"
+)
+
+// Event is something that happened.
+type Event interface{ Kind() Kind }
+
+// Enrolling: there are no credentials; the terminal asks for them.
+type Enrolling struct{}
+
+// EnrolRefused: the controller did not give credentials. It is asked again.
+type EnrolRefused struct{ Reason string }
+
+// Ready: the terminal has its credentials.
+type Ready struct{}
+
+// Received: a state came whose signature was verified and which is for this
+// terminal. Answer: it carries the nonce of this terminal's own last sync.
+type Received struct {
+	State  protocol.State
+	Answer bool
+}
+
+// LinkLost: the connection to the broker ended.
+type LinkLost struct{}
+
+// Tick: the time Machine.Until has come.
+type Tick struct{}
+
+// Drawn: the panel took the picture of this mode and payment without an error.
+type Drawn struct {
+	Mode      protocol.Mode
+	PaymentID string
+}
+
+// DrawFailed: the panel did not take a picture.
+type DrawFailed struct{ Reason string }
+
+// Unpresentable: the payment's QR cannot be drawn on this panel.
+type Unpresentable struct {
+	PaymentID string
+	Reason    string
+}
+
+// Stored: the Save that was asked for last is on the disk.
+type Stored struct{}
+
+// StoreFailed: the Save that was asked for last did not happen; Facts are those
+// that it carried.
+type StoreFailed struct {
+	Reason string
+	Facts  []Fact
+}
+
+// Kind implements Event.
+func (Enrolling) Kind() Kind { return KindEnrolling }
+
+// Kind implements Event.
+func (EnrolRefused) Kind() Kind { return KindEnrolRefused }
+
+// Kind implements Event.
+func (Ready) Kind() Kind { return KindReady }
+
+// Kind implements Event.
+func (Received) Kind() Kind { return KindReceived }
+
+// Kind implements Event.
+func (LinkLost) Kind() Kind { return KindLinkLost }
+
+// Kind implements Event.
+func (Tick) Kind() Kind { return KindTick }
+
+// Kind implements Event.
+func (Drawn) Kind() Kind { return KindDrawn }
+
+// Kind implements Event.
+func (DrawFailed) Kind() Kind { return KindDrawFailed }
+
+// Kind implements Event.
+func (Unpresentable) Kind() Kind { return KindUnpresentable }
+
+// Kind implements Event.
+func (Stored) Kind() Kind { return KindStored }
+
+// Kind implements Event.
+func (StoreFailed) Kind() Kind { return KindStoreFailed }

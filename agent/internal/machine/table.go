@@ -1,0 +1,244 @@
+package machine
+
+import (
+	"time"
+
+	"github.com/galla-pay/galla/protocol"
+)
+
+// move takes note of an event that happened at now. Which mode follows is not
+// its business: settle computes that from what is known.
+type move func(m *Machine, now time.Duration, ev Event, w *work)
+
+// table says what each mode makes of each event. A cell that is missing means:
+// in this mode that event tells nothing, and is dropped.
+var table = map[protocol.Mode]map[Kind]move{
+	protocol.ModeStarting: {
+		KindEnrolling:   asksForCredentials,
+		KindReady:       hasCredentials,
+		KindDrawFailed:  panelBroke,
+		KindStored:      diskTook,
+		KindStoreFailed: diskRefused,
+	},
+	protocol.ModeEnrolling: {
+		KindEnrolRefused: wasRefused,
+		KindReady:        hasCredentials,
+		KindDrawFailed:   panelBroke,
+		KindStored:       diskTook,
+		KindStoreFailed:  diskRefused,
+	},
+	protocol.ModeOffline: {
+		KindReceived:    obey,
+		KindLinkLost:    linkWent,
+		KindDrawFailed:  panelBroke,
+		KindStored:      diskTook,
+		KindStoreFailed: diskRefused,
+	},
+	protocol.ModeIdle: {
+		KindReceived:    obey,
+		KindLinkLost:    linkWent,
+		KindDrawFailed:  panelBroke,
+		KindStored:      diskTook,
+		KindStoreFailed: diskRefused,
+	},
+	protocol.ModePresenting: {
+		KindReceived:      obey,
+		KindLinkLost:      linkWent,
+		KindTick:          timeIsUp,
+		KindDrawn:         qrIsOnGlass,
+		KindDrawFailed:    panelBroke,
+		KindUnpresentable: cannotPresent,
+		KindStored:        diskTook,
+		KindStoreFailed:   diskRefused,
+	},
+	protocol.ModeChecking: {
+		KindReceived:    obey,
+		KindLinkLost:    linkWent,
+		KindTick:        askAgain,
+		KindDrawFailed:  panelBroke,
+		KindStored:      diskTook,
+		KindStoreFailed: diskRefused,
+	},
+	protocol.ModeResult: {
+		KindReceived:    obey,
+		KindLinkLost:    linkWent,
+		KindTick:        resultIsOver,
+		KindDrawn:       resultIsOnGlass,
+		KindDrawFailed:  panelBroke,
+		KindStored:      diskTook,
+		KindStoreFailed: diskRefused,
+	},
+	protocol.ModeFault: {
+		KindEnrolling:     asksForCredentials,
+		KindEnrolRefused:  wasRefused,
+		KindReady:         hasCredentials,
+		KindReceived:      obey,
+		KindLinkLost:      linkWent,
+		KindTick:          tryAgain,
+		KindDrawn:         panelWorks,
+		KindDrawFailed:    panelBroke,
+		KindUnpresentable: cannotPresent,
+		KindStored:        diskTook,
+		KindStoreFailed:   diskRefused,
+	},
+}
+
+// Step returns the machine after ev, which happened at now, and what to do
+// about it. Now never goes back; it counts from the start of the agent.
+func Step(m Machine, now time.Duration, ev Event) (Machine, []Effect) {
+	note := table[m.Mode][ev.Kind()]
+	if note == nil {
+		return m, nil
+	}
+	before := m.Memory()
+	var w work
+	note(&m, now, ev, &w)
+	m.settle(now)
+	if after := m.Memory(); (after != before || len(w.facts) > 0) && !w.unsaved {
+		m.Sale.Stored = m.Sale.Stored && after.Sale == before.Sale
+		w.do(Save{Memory: after, Facts: w.facts})
+	}
+	if len(w.told) > 0 {
+		w.do(Tell{Facts: w.told})
+	}
+	return m, w.effects
+}
+
+func asksForCredentials(m *Machine, _ time.Duration, _ Event, _ *work) { m.Enrolling = true }
+
+func wasRefused(m *Machine, _ time.Duration, ev Event, _ *work) {
+	m.Refusal = ev.(EnrolRefused).Reason
+}
+
+func hasCredentials(m *Machine, _ time.Duration, _ Event, _ *work) {
+	m.Ready, m.Enrolling, m.Refusal = true, false, ""
+}
+
+// linkWent changes nothing that is on the glass: a QR stays until its time is
+// up (DESIGN 3.3, failure matrix S5 B).
+func linkWent(m *Machine, _ time.Duration, _ Event, _ *work) { m.Link = false }
+
+// timeIsUp takes the QR off the glass. Only the controller knows how the
+// payment ended, so it is asked.
+func timeIsUp(m *Machine, now time.Duration, _ Event, w *work) {
+	if now >= m.Until {
+		w.do(Ask{Why: "the time is up"})
+	}
+}
+
+// askAgain bounds the wait for the end of a payment. Without a link for long,
+// the sale goes back to memory: its result may still come.
+func askAgain(m *Machine, now time.Duration, _ Event, w *work) {
+	switch {
+	case now < m.Until:
+	case !m.Link && now-m.Since >= checkingLimit:
+		m.Remembered.Sale, m.Sale = m.Sale.Order, Sale{}
+	default:
+		w.do(Ask{Why: "the payment has not ended"})
+	}
+}
+
+func resultIsOver(m *Machine, now time.Duration, _ Event, _ *work) {
+	if now >= m.Until {
+		m.forgetResult()
+	}
+}
+
+func tryAgain(m *Machine, now time.Duration, _ Event, w *work) {
+	if now < m.Until {
+		return
+	}
+	if m.Panel != "" {
+		w.do(Redraw{})
+	}
+	if m.Storage != "" {
+		w.do(Save{Memory: m.Memory()})
+		w.unsaved = true
+	}
+}
+
+// Life of a payment, step 6: The screen shows the QR.
+//
+// qrIsOnGlass: only now may it be reported.
+func qrIsOnGlass(m *Machine, _ time.Duration, ev Event, w *work) {
+	d := ev.(Drawn)
+	if d.Mode != protocol.ModePresenting || d.PaymentID != m.Sale.PaymentID || m.Sale.Presented {
+		return
+	}
+	m.Sale.Presented = true
+	w.record(protocol.FactPresented, m.Sale.PaymentID, "")
+}
+
+func resultIsOnGlass(m *Machine, now time.Duration, ev Event, w *work) {
+	d := ev.(Drawn)
+	if d.Mode != protocol.ModeResult || d.PaymentID != m.Ended.PaymentID || m.Shown {
+		return
+	}
+	m.Shown, m.HeldAt = true, now
+	w.record(protocol.FactShown, m.Ended.PaymentID, "")
+}
+
+// panelBroke is told again at every retry that fails. A sale that never came on
+// the glass is then refused, so that the POS need not wait for its end.
+func panelBroke(m *Machine, _ time.Duration, ev Event, w *work) {
+	again := m.Panel != ""
+	m.Panel = ev.(DrawFailed).Reason
+	if s := m.Sale; again && s.PaymentID != "" && !s.Presented && !s.Paying {
+		m.decline(s.PaymentID, ReasonPanel, w)
+	}
+}
+
+// panelWorks brings the terminal back to where it would be by now. A result
+// that could not be shown gets its whole time, unless it has become history.
+func panelWorks(m *Machine, now time.Duration, _ Event, _ *work) {
+	m.Panel = ""
+	if m.Result.Outcome == "" || m.Shown {
+		return
+	}
+	m.HeldAt = now
+	if now-m.EndAt > resultLimit {
+		m.forgetResult()
+	}
+}
+
+func cannotPresent(m *Machine, _ time.Duration, ev Event, w *work) {
+	u := ev.(Unpresentable)
+	if u.PaymentID == m.Sale.PaymentID {
+		m.decline(u.PaymentID, u.Reason, w)
+	}
+}
+
+func diskTook(m *Machine, _ time.Duration, _ Event, _ *work) {
+	m.Storage = ""
+	m.Sale.Stored = m.Sale.PaymentID != ""
+}
+
+// diskRefused: a sale that could not be stored is refused, whatever else was to
+// be stored is told all the same (failure matrix R21). What is on the glass
+// already goes on.
+func diskRefused(m *Machine, _ time.Duration, ev Event, w *work) {
+	e := ev.(StoreFailed)
+	m.Storage, w.unsaved = e.Reason, true
+	for _, f := range e.Facts {
+		if f.Kind != protocol.FactReceived {
+			w.tell(f)
+		}
+	}
+	if s := m.Sale; s.PaymentID != "" && !s.Stored && !s.Presented && !s.Paying {
+		m.Declined, m.Sale = s.PaymentID, Sale{}
+		w.tell(Fact{Kind: protocol.FactRefused, PaymentID: s.PaymentID, Reason: ReasonStorage})
+	}
+}
+
+// decline drops the sale in hand and says why.
+func (m *Machine) decline(paymentID, reason string, w *work) {
+	m.Declined = paymentID
+	if m.Sale.PaymentID == paymentID {
+		m.Sale = Sale{}
+	}
+	w.record(protocol.FactRefused, paymentID, reason)
+}
+
+func (m *Machine) forgetResult() {
+	m.Result, m.Ended, m.Shown = protocol.Result{}, Sale{}, false
+}

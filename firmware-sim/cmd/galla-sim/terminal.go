@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/galla-pay/galla/firmware-sim/terminal"
+	"github.com/galla-pay/galla/firmware-sim/terminal/web"
+	"github.com/galla-pay/galla/protocol"
+)
+
+type terminalCommand struct {
+	Controller string   `default:"http://127.0.0.1:8080" placeholder:"URL" help:"Where the terminal enrols (${default})."`
+	Merchant   string   `default:"MERCHANTUAT" placeholder:"ID" help:"Merchant id (${default})."`
+	Store      string   `default:"teststore1" placeholder:"ID" help:"Store id (${default})."`
+	Terminal   string   `default:"testterminal1" placeholder:"ID" help:"Terminal id (${default})."`
+	Panel      string   `default:"st7789" placeholder:"KIND" help:"Panel: st7789 (${default})."`
+	Listen     string   `default:"127.0.0.1:8090" placeholder:"HOST:PORT" help:"Where the terminal's page is served (${default})."`
+	Broker     []string `placeholder:"URL" help:"Broker to use instead of those of the enrolment: mqtt://HOST:PORT or mqtts://HOST:PORT."`
+	Data       string   `placeholder:"DIR" help:"The terminal's disk: keys, token, spool. Without it a fresh one that is removed at the end."`
+	Verbose    bool     `short:"v" help:"Log more."`
+}
+
+// Help is printed below the flags.
+func (terminalCommand) Help() string {
+	return `Against a sandbox controller a terminal needs nothing else: it makes its key and enrols.
+
+Served at --listen: the page, /panel.png, /state, and the switches
+POST /power/on, /power/off, /network/on, /network/off.
+
+Examples:
+  galla-sim terminal
+  galla-sim terminal --terminal testterminal1 --listen 127.0.0.1:8095 --data ./t1
+  curl -X POST http://127.0.0.1:8090/power/off`
+}
+
+// config checks the flags; every mistake names its flag.
+func (c *terminalCommand) config(talk console) (terminal.Config, error) {
+	id := protocol.Identity{MerchantID: c.Merchant, StoreID: c.Store, TerminalID: c.Terminal}
+	for _, part := range []struct{ flag, value string }{
+		{"--merchant", c.Merchant}, {"--store", c.Store}, {"--terminal", c.Terminal},
+	} {
+		if !protocol.ValidID(part.value, protocol.MaxIDLength) {
+			return terminal.Config{}, usage("%s %q: 1 to %d letters, digits, _ and -", part.flag, part.value, protocol.MaxIDLength)
+		}
+	}
+	if !slices.Contains(terminal.PanelKinds(), c.Panel) {
+		return terminal.Config{}, usage("--panel %q: known are %s", c.Panel, strings.Join(terminal.PanelKinds(), ", "))
+	}
+	if err := checkURL("--controller", c.Controller, "http", "https"); err != nil {
+		return terminal.Config{}, err
+	}
+	for _, broker := range c.Broker {
+		if err := checkURL("--broker", broker, "mqtt", "mqtts"); err != nil {
+			return terminal.Config{}, err
+		}
+	}
+	level := slog.LevelInfo
+	if c.Verbose {
+		level = slog.LevelDebug
+	}
+	return terminal.Config{
+		Identity:   id,
+		Controller: strings.TrimRight(c.Controller, "/"),
+		Brokers:    c.Broker,
+		PanelKind:  c.Panel,
+		DataDir:    c.Data,
+		Software:   "galla-sim " + version,
+		Log:        slog.New(slog.NewTextHandler(talk.err, &slog.HandlerOptions{Level: level})),
+	}, nil
+}
+
+// Run runs the terminal until ctx ends.
+func (c *terminalCommand) Run(ctx context.Context, talk console) (err error) {
+	cfg, err := c.config(talk)
+	if err != nil {
+		return err
+	}
+	listener, err := listenAt(c.Listen)
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+	t, err := terminal.New(cfg)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, t.Close()) }()
+	if err := t.PowerOn(); err != nil {
+		return err
+	}
+	base := "http://" + listener.Addr().String()
+	fmt.Fprintf(talk.out, "terminal %s\n  page     %s/\n  picture  %s/panel.png\n  state    %s/state\n", cfg.Identity, base, base, base)
+	return web.Serve(ctx, listener, t.Handler())
+}
+
+// listenAt opens --listen, or says what to do instead.
+func listenAt(address string) (net.Listener, error) {
+	listener, err := net.Listen("tcp", address)
+	switch {
+	case err == nil:
+		return listener, nil
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, usage("--listen %s: the port is in use; name another one, for example --listen %s", address, nextAddress(address))
+	}
+	return nil, usage("--listen %s: %v", address, err)
+}
+
+// nextAddress is address with the next port, for an example.
+func nextAddress(address string) string {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return "127.0.0.1:0"
+	}
+	n, err := strconv.Atoi(port)
+	if err != nil || n >= 65535 {
+		return net.JoinHostPort(host, "0")
+	}
+	return net.JoinHostPort(host, strconv.Itoa(n+1))
+}
+
+// checkURL checks that a flag is scheme://host, with one of the schemes.
+func checkURL(flag, value string, schemes ...string) error {
+	u, err := url.Parse(value)
+	if err != nil || u.Hostname() == "" || u.User != nil || !slices.Contains(schemes, u.Scheme) {
+		return usage("%s %q: it must be %s://HOST:PORT", flag, value, strings.Join(schemes, "://HOST:PORT or "))
+	}
+	return nil
+}

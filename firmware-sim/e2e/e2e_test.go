@@ -1,0 +1,105 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/galla-pay/galla/hack/testservers"
+)
+
+// binaries is the folder that holds the programs under test, built once.
+var binaries string
+
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+func run(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "galla-e2e-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	binaries = dir
+	for _, program := range []string{"controller/cmd/galla-controller", "firmware-sim/cmd/galla-sim"} {
+		build := exec.Command("go", "build", "-o", dir+"/", "./"+program)
+		build.Dir = "../.."
+		if out, err := build.CombinedOutput(); err != nil {
+			fmt.Fprintf(os.Stderr, "building %s: %v\n%s", program, err, out)
+			return 1
+		}
+	}
+	return m.Run()
+}
+
+// TestSQLiteEmbedded runs every session on one machine's stack.
+func TestSQLiteEmbedded(t *testing.T) {
+	sessions(t, func(t testing.TB, _ context.Context) *stack {
+		return &stack{database: "sqlite:" + filepath.Join(t.TempDir(), "galla.db")}
+	})
+}
+
+// TestPostgresMosquitto runs every session on the stack of a larger house. Each
+// session has a broker of its own, which it may restart.
+func TestPostgresMosquitto(t *testing.T) {
+	pg := testservers.SharedPostgres(t)
+	sessions(t, func(t testing.TB, ctx context.Context) *stack {
+		mosquitto, err := testservers.StartHardenedMosquitto(ctx, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(mosquitto.Stop)
+		password := filepath.Join(t.TempDir(), "broker-password")
+		if err := os.WriteFile(password, []byte(mosquitto.AdminPassword), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return &stack{database: pg.NewDatabase(t), mosquitto: mosquitto, brokerPassword: password}
+	})
+}
+
+// stack is what a controller runs on.
+type stack struct {
+	database       string
+	mosquitto      *testservers.Mosquitto // nil: the embedded broker
+	brokerPassword string
+}
+
+func sessions(t *testing.T, build func(testing.TB, context.Context) *stack) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata",
+		Setup: func(env *testscript.Env) error {
+			tb := env.T().(testing.TB)
+			h := newHouse(tb, build(tb, context.Background()), env)
+			env.Values[houseKey{}] = h
+			env.Defer(h.stop)
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"controller": controllerCommand,
+			"broker":     brokerCommand,
+			"terminal":   terminalCommand,
+			"power":      flip("power"),
+			"network":    flip("network"),
+			"await":      awaitCommand,
+			"never":      neverCommand,
+			"qr":         qrCommand,
+			"qr-same":    sameCommand,
+			"altered":    alteredCommand,
+			"pos":        posCommand,
+			"status":     statusCommand,
+			"catcher":    catcherCommand,
+			"callbacks":  callbacksCommand,
+			"phone":      phoneCommand,
+			"intruder":   intruderCommand,
+			"forge":      forgeCommand,
+			"balance":    balanceCommand,
+			"readme":     readmeCommand,
+			"sample":     sampleCommand,
+		},
+	})
+}

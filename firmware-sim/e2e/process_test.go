@@ -1,0 +1,154 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// patience is how long anything may take before a session has failed.
+const patience = 20 * time.Second
+
+// process is a program under test.
+type process struct {
+	cmd  *exec.Cmd
+	done chan struct{}
+	out  *lines
+}
+
+// start runs a program; it dies with this test, however that ends.
+func start(program string, args ...string) (*process, error) {
+	p := &process{cmd: exec.Command(program, args...), done: make(chan struct{}), out: &lines{}}
+	p.cmd.Stdout, p.cmd.Stderr = p.out, p.out
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := p.cmd.Start(); err != nil {
+		return nil, err
+	}
+	go func() {
+		_ = p.cmd.Wait()
+		close(p.done)
+	}()
+	return p, nil
+}
+
+// stop sends a signal and waits for the end.
+func (p *process) stop(sig syscall.Signal) error {
+	if p == nil {
+		return nil
+	}
+	_ = p.cmd.Process.Signal(sig)
+	select {
+	case <-p.done:
+		return nil
+	case <-time.After(patience):
+		_ = p.cmd.Process.Kill()
+		<-p.done
+		return fmt.Errorf("%s did not stop on %v", p.cmd.Path, sig)
+	}
+}
+
+// lines is a program's output, kept for the failure report.
+type lines struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// freeAddress is a loopback address that nobody listens on. It is asked for
+// again where a program of ours must come back on the same one.
+func freeAddress() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer l.Close()
+	return l.Addr().String(), nil
+}
+
+// until asks again and again, quickly, until ask is content, the process has
+// ended, or patience is over; then it fails with the last answer.
+func until(ts *testscript.TestScript, p *process, what string, ask func(context.Context) (string, bool)) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	last := ""
+	for {
+		var ok bool
+		if last, ok = ask(ctx); ok {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-p.ended():
+			ts.Fatalf("%s: the process ended:\n%s", what, p.out)
+		case <-ctx.Done():
+			ts.Fatalf("%s: not within %v; last seen: %s", what, patience, last)
+		}
+	}
+}
+
+func (p *process) ended() <-chan struct{} {
+	if p == nil {
+		return nil
+	}
+	return p.done
+}
+
+// get fetches a URL; every failure is status 0 and its text.
+func get(ctx context.Context, url string, header ...string) (status int, body string) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return 0, err.Error()
+	}
+	for i := 0; i+1 < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	return do(r)
+}
+
+func post(ctx context.Context, url, body string, header ...string) (status int, answer string) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(body))
+	if err != nil {
+		return 0, err.Error()
+	}
+	r.Header.Set("Content-Type", "application/json")
+	for i := 0; i+1 < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	return do(r)
+}
+
+func do(r *http.Request) (int, string) {
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return 0, err.Error()
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		return 0, err.Error()
+	}
+	return response.StatusCode, string(body)
+}

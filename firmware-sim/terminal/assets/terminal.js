@@ -1,0 +1,7 @@
+'use strict';
+
+const device = new Device(document.querySelector('.device'));
+listen(document.getElementById('stale'), {
+  state: (state) => device.show(state),
+  frame: (frame) => device.frame(frame),
+});

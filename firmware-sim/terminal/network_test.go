@@ -1,0 +1,212 @@
+package terminal
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"syscall"
+	"testing"
+)
+
+// peer is the other end of the cable: it reports every byte and the end.
+type peer struct {
+	listener net.Listener
+	bytes    chan byte
+	ended    chan error
+}
+
+func newPeer(t *testing.T) *peer {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &peer{listener: listener, bytes: make(chan byte, 64), ended: make(chan error, 8)}
+	t.Cleanup(func() { _ = listener.Close() })
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer conn.Close()
+				one := make([]byte, 1)
+				for {
+					if _, err := io.ReadFull(conn, one); err != nil {
+						p.ended <- err
+						return
+					}
+					p.bytes <- one[0]
+				}
+			}()
+		}
+	}()
+	return p
+}
+
+func (p *peer) address() string { return p.listener.Addr().String() }
+
+func dial(t *testing.T, n *network, p *peer) net.Conn {
+	t.Helper()
+	conn, err := n.Dial(t.Context(), "tcp", p.address())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return conn
+}
+
+func powered() *network {
+	n := newNetwork()
+	n.Power(true)
+	return n
+}
+
+// Every way to lose the network cuts the sockets that there are and lets
+// dialling fail until it is back.
+func TestNetworkSwitches(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name     string
+		off, on  func(n *network)
+		plugged  bool // after off
+		stillOff func(n *network)
+	}{
+		{
+			name:    "the plug",
+			off:     func(n *network) { n.Plug(false) },
+			on:      func(n *network) { n.Plug(true) },
+			plugged: false,
+		},
+		{
+			name:    "the power",
+			off:     func(n *network) { n.Power(false) },
+			on:      func(n *network) { n.Power(true) },
+			plugged: true,
+		},
+		{
+			name:     "both, and the plug alone does not bring it back",
+			off:      func(n *network) { n.Power(false); n.Plug(false) },
+			stillOff: func(n *network) { n.Plug(true) },
+			on:       func(n *network) { n.Power(true) },
+			plugged:  false,
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			n, p := powered(), newPeer(t)
+			conn := dial(t, n, p)
+			if _, err := conn.Write([]byte("a")); err != nil || <-p.bytes != 'a' {
+				t.Fatalf("a byte does not get through: %v", err)
+			}
+			tt.off(n)
+			if got := n.Plugged(); got != tt.plugged {
+				t.Fatalf("plugged = %v", got)
+			}
+			// What is written now is swallowed, and the peer sees a reset, not a
+			// farewell.
+			if k, err := conn.Write([]byte("farewell")); k != 8 || err != nil {
+				t.Fatalf("Write into the dead cable = %d, %v", k, err)
+			}
+			if err := <-p.ended; !errors.Is(err, syscall.ECONNRESET) {
+				t.Fatalf("the peer sees %v, want a reset", err)
+			}
+			if _, err := conn.Read(make([]byte, 1)); err == nil {
+				t.Fatal("Read from the dead cable succeeds")
+			}
+			if err := conn.Close(); err != nil {
+				t.Fatalf("Close = %v", err)
+			}
+			if tt.stillOff != nil {
+				tt.stillOff(n)
+			}
+			if _, err := n.Dial(t.Context(), "tcp", p.address()); !errors.Is(err, errNoNetwork) || !errors.Is(err, syscall.ENETUNREACH) {
+				t.Fatalf("Dial = %v, want no network", err)
+			}
+			tt.on(n)
+			conn = dial(t, n, p)
+			if _, err := conn.Write([]byte("b")); err != nil || <-p.bytes != 'b' {
+				t.Fatalf("a byte does not get through again: %v", err)
+			}
+			if err := conn.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if err := <-p.ended; err != io.EOF {
+				t.Fatalf("the peer sees %v, want an orderly end", err)
+			}
+		})
+	}
+}
+
+func TestNetworkHasNoPowerAtFirst(t *testing.T) {
+	t.Parallel()
+	n, p := newNetwork(), newPeer(t)
+	if _, err := n.Dial(t.Context(), "tcp", p.address()); !errors.Is(err, errNoNetwork) {
+		t.Fatalf("Dial = %v", err)
+	}
+}
+
+func TestNetworkPlugSaysWhatChanged(t *testing.T) {
+	t.Parallel()
+	n := powered()
+	for i, tt := range []struct{ to, changed bool }{{true, false}, {false, true}, {false, false}, {true, true}} {
+		if got := n.Plug(tt.to); got != tt.changed {
+			t.Errorf("move %d: Plug(%v) = %v", i, tt.to, got)
+		}
+	}
+}
+
+// The caller's own reasons stay the caller's.
+func TestNetworkDialFails(t *testing.T) {
+	t.Parallel()
+	n, p := powered(), newPeer(t)
+	ended, end := context.WithCancel(t.Context())
+	end()
+	if _, err := n.Dial(ended, "tcp", p.address()); err == nil || errors.Is(err, errNoNetwork) {
+		t.Fatalf("Dial with an ended context = %v", err)
+	}
+	_ = p.listener.Close()
+	if _, err := n.Dial(t.Context(), "tcp", p.address()); !errors.Is(err, syscall.ECONNREFUSED) {
+		t.Fatalf("Dial to nobody = %v", err)
+	}
+}
+
+// A dial that is under way when the plug is pulled fails: the peer's name is
+// resolved by a server that never answers.
+func TestNetworkDialUnderWay(t *testing.T) {
+	t.Parallel()
+	n := powered()
+	asked := make(chan struct{}, 16)
+	n.dialer.Resolver = &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		asked <- struct{}{}
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}}
+	failed := make(chan error, 1)
+	go func() {
+		_, err := n.Dial(t.Context(), "tcp", "controller.example:1883")
+		failed <- err
+	}()
+	<-asked
+	n.Plug(false)
+	if err := <-failed; !errors.Is(err, errNoNetwork) {
+		t.Fatalf("Dial = %v, want no network", err)
+	}
+}
+
+// A socket that the agent closed itself is forgotten.
+func TestNetworkForgetsClosedSockets(t *testing.T) {
+	t.Parallel()
+	n, p := powered(), newPeer(t)
+	for range 3 {
+		if err := dial(t, n, p).Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if len(n.sockets) != 0 {
+		t.Fatalf("%d sockets are kept", len(n.sockets))
+	}
+}

@@ -1,0 +1,174 @@
+package terminal
+
+import (
+	_ "embed"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/galla-pay/galla/firmware-sim/terminal/web"
+)
+
+//go:embed assets/terminal.html
+var pageHTML string
+
+//go:embed assets/terminal.js
+var pageJS []byte
+
+// Frame is one picture as the event stream carries it.
+type Frame struct {
+	Version uint64 `json:"version"`
+	PNG     string `json:"png"` // a data: URL
+}
+
+// Handler is the terminal's side for people and test programs:
+//
+//	GET  /                    the page
+//	GET  /panel.png           what is on the glass, pixel for pixel
+//	GET  /state               State
+//	GET  /events              server-sent events: state (View) and frame (Frame)
+//	POST /power/{on|off}      answers State
+//	POST /network/{on|off}    answers State
+//
+// Mistakes are answered as package web does. It works while the terminal has no
+// power, too; after Close the switches answer 409.
+func (t *Terminal) Handler() http.Handler {
+	return web.Guard(web.Routes(append(web.Assets(), []web.Route{
+		{Method: http.MethodGet, Pattern: "/{$}", Serve: web.Asset("text/html; charset=utf-8", t.page)},
+		{Method: http.MethodGet, Pattern: "/terminal.js", Serve: web.Asset("text/javascript; charset=utf-8", pageJS)},
+		{Method: http.MethodGet, Pattern: "/panel.png", Serve: t.servePanel},
+		{Method: http.MethodGet, Pattern: "/state", Serve: t.serveState},
+		{Method: http.MethodGet, Pattern: "/events", Serve: t.serveEvents},
+		{Method: http.MethodPost, Pattern: "/power/{to}", Serve: t.ServePower},
+		{Method: http.MethodPost, Pattern: "/network/{to}", Serve: t.ServeNetwork},
+	}...)))
+}
+
+// renderPage makes the page of GET /.
+func (t *Terminal) renderPage() ([]byte, error) {
+	return web.Page(pageHTML, struct{ Device web.Device }{t.Device("")})
+}
+
+// Device describes the terminal for a page that has its switches below base.
+func (t *Terminal) Device(base string) web.Device {
+	id, size := t.cfg.Identity, t.glass.kind.Size
+	return web.Device{
+		Base:  base,
+		Name:  id.TerminalID,
+		Where: fmt.Sprintf("%s of %s, %s %dx%d", id.StoreID, id.MerchantID, t.glass.kind.Name, size.X, size.Y),
+		Width: size.X, Height: size.Y,
+	}
+}
+
+func (t *Terminal) servePanel(w http.ResponseWriter, _ *http.Request) {
+	picture, _, err := t.PNG()
+	if err != nil {
+		web.Fail(w, http.StatusInternalServerError, "INTERNAL", err.Error())
+		return
+	}
+	w.Header().Set("Content-Type", "image/png")
+	w.Header().Set("Cache-Control", "no-store")
+	_, _ = w.Write(picture)
+}
+
+func (t *Terminal) serveState(w http.ResponseWriter, _ *http.Request) {
+	web.JSON(w, http.StatusOK, t.State())
+}
+
+// ServePower works the power switch: the path's {to} is on or off.
+func (t *Terminal) ServePower(w http.ResponseWriter, r *http.Request) {
+	t.serveSwitch(w, r, "power", func(on bool) error {
+		if on {
+			return t.PowerOn()
+		}
+		return t.PowerOff()
+	})
+}
+
+// ServeNetwork works the network switch: the path's {to} is on or off.
+func (t *Terminal) ServeNetwork(w http.ResponseWriter, r *http.Request) {
+	t.serveSwitch(w, r, "network", t.Network)
+}
+
+func (t *Terminal) serveSwitch(w http.ResponseWriter, r *http.Request, name string, flip func(on bool) error) {
+	var on bool
+	switch to := r.PathValue("to"); to {
+	case "on":
+		on = true
+	case "off":
+	default:
+		web.Fail(w, http.StatusBadRequest, web.CodeBadValue, fmt.Sprintf("%s can be on or off, not %q", name, to))
+		return
+	}
+	err := flip(on)
+	switch {
+	case errors.Is(err, ErrClosed):
+		web.Fail(w, http.StatusConflict, web.CodeConflict, err.Error())
+	case err != nil:
+		web.Fail(w, http.StatusInternalServerError, "INTERNAL", err.Error())
+	default:
+		web.JSON(w, http.StatusOK, t.State())
+	}
+}
+
+func (t *Terminal) serveEvents(w http.ResponseWriter, r *http.Request) {
+	stream, err := web.OpenStream(w)
+	if err != nil {
+		return
+	}
+	ping := time.NewTicker(web.KeepAlive)
+	defer ping.Stop()
+	push := t.Pusher(func(event string, v any) error { return stream.Send(event, v) })
+	for {
+		changed := t.Changed()
+		if push() != nil {
+			return
+		}
+		select {
+		case <-changed:
+		case <-ping.C:
+			if stream.Ping() != nil {
+				return
+			}
+		case <-t.closed:
+			return
+		case <-r.Context().Done():
+			return
+		}
+	}
+}
+
+// Pusher returns a function that sends what is new since it was last called:
+// the event state with a View, the event frame with a Frame; at first both.
+// What changed several times in between is sent once, as it is now.
+func (t *Terminal) Pusher(send func(event string, v any) error) func() error {
+	var lastView View
+	var lastFrame uint64
+	first := true
+	return func() error {
+		view := t.View()
+		compare := view
+		compare.SinceMs = 0 // a duration is no news
+		if first || compare != lastView {
+			if err := send("state", view); err != nil {
+				return err
+			}
+			lastView = compare
+		}
+		if first || t.glass.Version() != lastFrame {
+			picture, version, err := t.PNG()
+			if err != nil {
+				return err
+			}
+			data := "data:image/png;base64," + base64.StdEncoding.EncodeToString(picture)
+			if err := send("frame", Frame{Version: version, PNG: data}); err != nil {
+				return err
+			}
+			lastFrame = version
+		}
+		first = false
+		return nil
+	}
+}
