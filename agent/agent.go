@@ -33,7 +33,8 @@ type Config struct {
 	Software string
 	// Dial makes connections, to the broker and to enrol; nil: net.Dialer.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
-	// Status is called on every change, from the event loop: it must not block.
+	// Status is called on every change, once the glass shows it (or cannot), from
+	// the event loop: it must not block.
 	// nil: nobody.
 	Status func(Status)
 	// Log gets what an operator should know; nil: nowhere.

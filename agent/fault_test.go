@@ -72,7 +72,7 @@ func TestAPanelThatHangs(t *testing.T) {
 		p.set(false, gate)
 		r.offer("A", protocol.PhaseOffered)
 		time.Sleep(2900 * time.Millisecond)
-		r.want(protocol.ModePresenting, "A")
+		r.want(protocol.ModeIdle, "") // that is what the glass shows
 		time.Sleep(200 * time.Millisecond)
 		r.want(protocol.ModeFault, "")
 		if s := r.is(); s.Reason != "PANEL_FAULT" || !s.Link {

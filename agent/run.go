@@ -34,11 +34,12 @@ type terminal struct {
 	painter *painter
 
 	status  Status
-	confirm bool      // the controller wants to hear from us, news or not
-	shown   picture   // what was handed to the painter last
-	redraw  bool      // hand it over even if it is the same
-	handed  time.Time // when the painter began; zero: it is free
-	overdue bool      // it was handed something, and has been counted as broken
+	confirm bool          // the controller wants to hear from us, news or not
+	shown   picture       // what was handed to the painter last
+	drawn   machine.Drawn // what is on the glass
+	redraw  bool          // hand it over even if it is the same
+	handed  time.Time     // when the painter began; zero: it is free
+	overdue bool          // it was handed something, and has been counted as broken
 }
 
 // Run runs the terminal until ctx ends; it returns nil then, or why it could not
@@ -157,6 +158,9 @@ func (t *terminal) loop(ctx context.Context, store *identity.Store, credentials 
 			}
 		case ev := <-t.painter.answers:
 			t.handed, t.overdue = time.Time{}, false
+			if drawn, ok := ev.(machine.Drawn); ok {
+				t.drawn = drawn
+			}
 			t.step(ev)
 		case <-timer.C:
 			t.tick()

@@ -86,12 +86,25 @@ func (t *terminal) flush() {
 		}, t.confirm)
 		t.confirm = false
 	}
+	if !t.onGlass() {
+		return // the painter's answer brings us here again
+	}
 	if s := statusOf(t.m, t.start); s != t.status {
 		t.status = s
 		if t.cfg.Status != nil {
 			t.cfg.Status(s)
 		}
 	}
+}
+
+// onGlass reports whether the glass shows the machine's mode and payment, or
+// will not soon: whoever is told of a status may look at the panel.
+func (t *terminal) onGlass() bool {
+	if t.m.Panel != "" || t.overdue {
+		return true
+	}
+	about := machine.Drawn{Mode: t.m.Mode, PaymentID: t.m.Payment().PaymentID}
+	return t.shown.of == about && (t.handed.IsZero() || t.drawn == about)
 }
 
 // paint hands the painter what is to be on the glass, if it is free and that is

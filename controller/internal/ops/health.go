@@ -1,3 +1,6 @@
+// Package ops is how operators see the controller: logs that hold no secret,
+// metrics with bounded labels, and health that says what is wrong. It knows no
+// other package of ours; who has something to tell is given a hook.
 package ops
 
 import (
