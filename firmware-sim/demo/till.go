@@ -103,7 +103,11 @@ func (s Sale) request() (body, verify string, err error) {
 	return `{"request":"` + encoded + `"}`, xverify.Header(encoded, initPath, sandboxKey, sandboxIndex), nil
 }
 
-// Init asks for the payment. It returns nil when it was taken, *Refused when it
+// Init asks for the payment.
+//
+// Life of a payment, step 1: POS signs and posts.
+//
+// It returns nil when it was taken, *Refused when it
 // was not, or ErrAnswerLost.
 func (t *till) Init(ctx context.Context, s Sale) error {
 	body, verify, err := s.request()

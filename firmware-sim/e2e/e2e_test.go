@@ -100,6 +100,7 @@ func sessions(t *testing.T, build func(testing.TB, context.Context) *stack) {
 			"balance":    balanceCommand,
 			"readme":     readmeCommand,
 			"sample":     sampleCommand,
+			"storm":      stormCommand,
 		},
 	})
 }
