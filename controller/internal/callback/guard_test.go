@@ -1,6 +1,7 @@
 package callback
 
 import (
+	"context"
 	"errors"
 	"net"
 	"net/netip"
@@ -12,7 +13,7 @@ func dialled(cfg Config, address string) error {
 	if a, err := netip.ParseAddrPort(address); err == nil && a.Addr().Is6() {
 		network = "tcp6"
 	}
-	return newGuard(cfg).control(nil, network, address, nil)
+	return newGuard(cfg).control(context.Background(), network, address, nil)
 }
 
 // Addresses that are not plain public unicast, by the list they stand on
@@ -124,7 +125,7 @@ func TestGuardRefusesWhatItCannotRead(t *testing.T) {
 		{"tcp4", ""}, {"tcp4", "127.0.0.1"}, {"tcp4", "localhost:80"}, {"tcp4", "127.1:80"},
 		{"udp4", "8.8.8.8:443"}, {"unix", "/run/docker.sock"},
 	} {
-		if err := g.control(nil, tt.network, tt.address, nil); !errors.Is(err, errRefused) {
+		if err := g.control(context.Background(), tt.network, tt.address, nil); !errors.Is(err, errRefused) {
 			t.Errorf("%s %q is dialled: %v", tt.network, tt.address, err)
 		}
 	}
