@@ -9,6 +9,7 @@ require (
 	github.com/beevik/etree v1.8.1
 	github.com/eclipse/paho.mqtt.golang v1.5.1
 	github.com/galla-pay/galla/hack v0.0.0
+	github.com/galla-pay/galla/protocol v0.0.0-00010101000000-000000000000
 	github.com/gin-gonic/gin v1.12.0
 	github.com/go-jose/go-jose/v4 v4.1.8
 	github.com/google/uuid v1.6.0
