@@ -101,10 +101,10 @@ func (d Pay) check(tx *Tx) (quote.Quote, payment.Payment, Code, string) {
 		p, _ = tx.Payment(q.PaymentID)
 	}
 	switch {
-	case q.Used():
-		return q, p, CodeDuplicate, ""
 	case q.Expired(tx.Now()):
 		return q, p, CodeExpired, ""
+	case q.Used():
+		return q, p, CodeDuplicate, ""
 	}
 	// The payment may have been attempted by another token, or ended.
 	if code := qrState(tx.Now(), QR{}, p); code != CodeOK {

@@ -114,6 +114,12 @@ func TestPaymentCodes(t *testing.T) {
 		{name: "S9 acquirer error 05", code: CodeAcquirer05, state: payment.Failed, spoil: decline(CodeAcquirer05)},
 		{name: "S9 acquirer error 08", code: CodeAcquirer08, state: payment.Failed, spoil: decline(CodeAcquirer08)},
 		{name: "S9 acquirer error 10", code: CodeAcquirer10, state: payment.Failed, spoil: decline(CodeAcquirer10)},
+		{name: "PE comes before ZD: token spent, and over", code: CodeExpired, state: payment.Succeeded, world: func(w *world) {
+			d := paying("2", 100_000)
+			d.Token = "token1"
+			w.pay(d)
+			w.pass(3 * time.Minute)
+		}},
 		{name: "PE token over with its payment", code: CodeExpired, world: func(w *world) { w.pass(3 * time.Minute) }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
