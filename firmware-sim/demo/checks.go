@@ -30,7 +30,7 @@ func (p *script) checkAll(ctx context.Context) error {
 			return err
 		}
 		p.now("%s: %s is taken once, or not at all", a.name, id)
-		if err := p.phones.taken(id, a.status == "SUCCESS"); err != nil {
+		if err := p.phones.check(id, a.status == "SUCCESS"); err != nil {
 			return err
 		}
 		shown := "not shown"

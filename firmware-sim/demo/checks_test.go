@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/galla-pay/galla/firmware-sim/npci"
 	"github.com/galla-pay/galla/firmware-sim/terminal"
 	"github.com/galla-pay/galla/protocol"
 )
@@ -47,6 +48,45 @@ func TestAgree(t *testing.T) {
 				t.Fatalf("agree = %v, want %q", err, tt.want)
 			}
 		})
+	}
+}
+
+// The network's books say how often a payment was taken.
+func TestTaken(t *testing.T) {
+	t.Parallel()
+	entry := func(id string, state npci.State, accepted int) npci.Entry {
+		return npci.Entry{TxnID: id, State: state, Accepted: accepted}
+	}
+	paid, again := entry("A", npci.Paid, 1), entry("B", npci.Paid, 1)
+	refused, lost := entry("A", npci.Returned, 0), entry("B", npci.Unknown, 0)
+	for _, tt := range []struct {
+		name      string
+		entries   []npci.Entry
+		succeeded bool
+		ok        bool
+	}{
+		{"paid", []npci.Entry{paid}, true, true},
+		{"paid, another's beside it", []npci.Entry{paid, entry("X", npci.Paid, 1)}, true, true},
+		{"lost, and it had got through", []npci.Entry{lost}, true, true},
+		{"lost, then paid", []npci.Entry{lost, paid}, true, true},
+		{"refused", []npci.Entry{refused}, false, true},
+		{"lost, and it had not got through", []npci.Entry{lost}, false, true},
+		{"nobody tried", nil, false, true},
+		{"paid twice", []npci.Entry{paid, again}, true, false},
+		{"accepted twice", []npci.Entry{entry("A", npci.Paid, 2)}, true, false},
+		{"accepted, but it failed", []npci.Entry{paid}, false, false},
+		{"refused, but it succeeded", []npci.Entry{refused}, true, false},
+		{"nobody tried, but it succeeded", nil, true, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			if err := taken(npci.Ledger{Entries: tt.entries}, []string{"A", "B"}, tt.succeeded); (err == nil) != tt.ok {
+				t.Fatalf("taken = %v", err)
+			}
+		})
+	}
+	if err := taken(npci.Ledger{Entries: []npci.Entry{paid}, Contradictions: []string{"A: both"}}, []string{"A"}, true); err == nil {
+		t.Fatal("a contradiction is overlooked")
 	}
 }
 

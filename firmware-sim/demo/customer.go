@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -74,24 +75,26 @@ func inDoubt(r phone.Result) bool {
 	return r.ValidateStatus == "96" || r.PayStatus == "96" || r.PayResult == "TIMEOUT"
 }
 
-// taken checks the network's books: a payment that succeeded was accepted
-// exactly once, or not at all but with a transaction whose answer was lost; a
-// payment that did not succeed was never accepted.
-func (p *customers) taken(id string, succeeded bool) error {
+// check looks the payment up in the network's books: see taken.
+func (p *customers) check(id string, succeeded bool) error {
 	p.mu.Lock()
-	tries := p.tries[id]
+	tries := slices.Clone(p.tries[id])
 	p.mu.Unlock()
-	ledger := p.network.Ledger()
+	return taken(p.network.Ledger(), tries, succeeded)
+}
+
+// taken checks the books of the transactions that were tries to pay one
+// payment. One that succeeded was accepted exactly once, or not at all but with
+// a try whose answer was lost; one that did not was never accepted.
+func taken(ledger npci.Ledger, tries []string, succeeded bool) error {
 	accepted, lost := 0, 0
 	for _, entry := range ledger.Entries {
-		for _, txn := range tries {
-			if entry.TxnID != txn {
-				continue
-			}
-			accepted += entry.Accepted
-			if entry.State == npci.Unknown {
-				lost++
-			}
+		if !slices.Contains(tries, entry.TxnID) {
+			continue
+		}
+		accepted += entry.Accepted
+		if entry.State == npci.Unknown {
+			lost++
 		}
 	}
 	switch {

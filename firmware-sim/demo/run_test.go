@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/galla-pay/galla/firmware-sim/terminal"
@@ -216,4 +217,25 @@ func TestSightings(t *testing.T) {
 	if got := strings.Join(modes, " "); got != "starting offline idle presenting checking idle link up" {
 		t.Fatalf("timeline %q", got)
 	}
+}
+
+// What was seen before the mark does not count, however much comes after it.
+func TestSightingsBeforeTheMark(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newSightings("T1", newTimeline(io.Discard))
+		s.add(viewOf("presenting", "TXN-1"))
+		ctx, giveUp := context.WithCancel(t.Context())
+		missed := make(chan error, 1)
+		go func() { missed <- s.Await(ctx, 1, presents(testSale("TXN-1"))) }()
+		for _, mode := range []protocol.Mode{"checking", "idle", "offline"} {
+			synctest.Wait() // it has looked at all that there is
+			s.add(viewOf(mode, ""))
+		}
+		synctest.Wait()
+		giveUp()
+		if err := <-missed; !errors.Is(err, context.Canceled) {
+			t.Fatalf("Await = %v", err)
+		}
+	})
 }

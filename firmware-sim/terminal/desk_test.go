@@ -42,6 +42,7 @@ type desk struct {
 	farewells   chan struct{}        // MQTT DISCONNECT packets
 	wills       chan protocol.Presence
 	connections chan struct{} // accepted logins
+	ends        chan error    // why each connection ended, as the broker sees it
 
 	mu     sync.Mutex
 	device ed25519.PublicKey
@@ -68,6 +69,7 @@ func newDesk(t *testing.T) *desk {
 		t: t, id: someone, root: newKey(t), online: newKey(t), token: rand.Text(),
 		syncs: make(chan protocol.Report, 64), facts: make(chan protocol.Fact, 64),
 		farewells: make(chan struct{}, 64), wills: make(chan protocol.Presence, 64), connections: make(chan struct{}, 64),
+		ends: make(chan error, 64),
 	}
 	d.state = protocol.State{
 		Header:  protocol.Header{V: protocol.Version, Type: protocol.TypeState, Identity: d.id},
@@ -217,6 +219,7 @@ func (*deskHook) ID() string { return "desk" }
 func (*deskHook) Provides(b byte) bool {
 	return bytes.Contains([]byte{
 		mqtt.OnConnectAuthenticate, mqtt.OnACLCheck, mqtt.OnPacketRead, mqtt.OnPublished, mqtt.OnWillSent, mqtt.OnSessionEstablished,
+		mqtt.OnDisconnect,
 	}, []byte{b})
 }
 
@@ -230,6 +233,12 @@ func (*deskHook) OnACLCheck(*mqtt.Client, string, bool) bool { return true }
 func (h *deskHook) OnSessionEstablished(cl *mqtt.Client, _ packets.Packet) {
 	if !cl.Net.Inline {
 		h.desk.connections <- struct{}{}
+	}
+}
+
+func (h *deskHook) OnDisconnect(cl *mqtt.Client, err error, _ bool) {
+	if !cl.Net.Inline {
+		h.desk.ends <- err
 	}
 }
 

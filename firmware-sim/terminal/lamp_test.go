@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/galla-pay/galla/agent"
 	"github.com/galla-pay/galla/protocol"
 )
 
@@ -66,5 +67,28 @@ func TestPanelKinds(t *testing.T) {
 		if _, err := newGlass(kind, func() {}); err != nil {
 			t.Errorf("%s: %v", kind, err)
 		}
+	}
+}
+
+// What an agent of an earlier power cycle still says is not heard.
+func TestEarlierBootIsNotHeard(t *testing.T) {
+	t.Parallel()
+	var told []View
+	terminal, err := New(Config{
+		Identity: protocol.Identity{MerchantID: "M", StoreID: "S", TerminalID: "T"},
+		DataDir:  t.TempDir(),
+		Changed:  func(v View) { told = append(told, v) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	terminal.boot = 7
+	terminal.hear(7, agent.Status{Mode: protocol.ModeIdle, Link: true})
+	terminal.hear(6, agent.Status{Mode: protocol.ModePresenting, MerchantTransactionID: "TXN-1"})
+	if now := terminal.State(); now.Mode != protocol.ModeIdle || now.MerchantTransactionID != "" || len(told) != 1 {
+		t.Fatalf("it is %+v, told %d times", now, len(told))
+	}
+	if err := terminal.Close(); err != nil {
+		t.Fatal(err)
 	}
 }

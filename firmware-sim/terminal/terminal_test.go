@@ -5,6 +5,7 @@ import (
 	"image"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
@@ -131,6 +132,10 @@ func TestPowerCutWhilePresenting(t *testing.T) {
 		t.Fatalf("the last will is of session %s, not %s", will.Session, first.Session)
 	}
 	none(t, "a farewell", d.farewells)
+	// Not the agent closed the connection, the cable was cut before it could.
+	if err := within(t, "the end of the connection", d.ends); !errors.Is(err, syscall.ECONNRESET) {
+		t.Fatalf("the connection ended with %v, want a reset", err)
+	}
 
 	began := time.Now()
 	on := r.flip("/power/on")
@@ -194,6 +199,9 @@ func TestNetworkCutWhileIdle(t *testing.T) {
 	}
 	within(t, "the last will", d.wills)
 	none(t, "a farewell", d.farewells)
+	if err := within(t, "the end of the connection", d.ends); !errors.Is(err, syscall.ECONNRESET) {
+		t.Fatalf("the connection ended with %v, want a reset", err)
+	}
 	r.flip("/network/on")
 	r.awaitReady()
 	within(t, "the second login", d.connections)
@@ -243,9 +251,11 @@ func TestNetworkSwitchSurvivesPower(t *testing.T) {
 	r.awaitReady()
 }
 
-// A terminal whose disk is lost enrols anew.
+// A terminal without a disk of its own takes one, and removes it; the next one
+// enrols anew.
 func TestFreshDisk(t *testing.T) {
-	t.Parallel()
+	disks := t.TempDir()
+	t.Setenv("TMPDIR", disks)
 	d := newDesk(t)
 	for want := 1; want <= 2; want++ {
 		r := newRig(t, d, func(cfg *terminal.Config) { cfg.DataDir = "" })
@@ -256,8 +266,14 @@ func TestFreshDisk(t *testing.T) {
 		if got := d.enrolments(); got != want {
 			t.Fatalf("%d enrolments, want %d", got, want)
 		}
+		if there, err := os.ReadDir(disks); err != nil || len(there) != 1 {
+			t.Fatalf("disks %v, %v", there, err)
+		}
 		if err := r.Close(); err != nil {
 			t.Fatal(err)
+		}
+		if there, err := os.ReadDir(disks); err != nil || len(there) != 0 {
+			t.Fatalf("the disk stays: %v, %v", there, err)
 		}
 	}
 }
