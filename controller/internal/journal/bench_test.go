@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -16,7 +15,6 @@ import (
 	"github.com/galla-pay/galla/controller/internal/merchant"
 	"github.com/galla-pay/galla/controller/internal/payment"
 	"github.com/galla-pay/galla/controller/internal/postgres"
-	"github.com/galla-pay/galla/controller/internal/sqlite"
 	"github.com/galla-pay/galla/protocol"
 )
 
@@ -46,14 +44,7 @@ func BenchmarkMixed(b *testing.B) {
 	})
 	for _, batch := range []int{512, 1} {
 		b.Run(fmt.Sprintf("sqlite/batch=%d", batch), func(b *testing.B) {
-			db, err := sqlite.Open(b.Context(), sqlite.Config{Path: filepath.Join(b.TempDir(), "db"), Box: box(b), Log: slog.New(slog.DiscardHandler)})
-			if err != nil {
-				b.Fatal(err)
-			}
-			b.Cleanup(func() { _ = db.Close() })
-			if err := db.Migrate(b.Context()); err != nil {
-				b.Fatal(err)
-			}
+			db := openSQLite(b)
 			mixed(b, db, journal.Config{Storage: db, MaxBatch: batch, MaxWait: -1})
 		})
 	}

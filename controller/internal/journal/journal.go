@@ -22,8 +22,6 @@ const (
 	rerunLimit = 5
 	// awayLimit is how long a batch waits for a database that is away.
 	awayLimit = time.Second
-	// unknownLimit is how long the journal tries to find out about a commit.
-	unknownLimit = 15 * time.Second
 	// tidyEvery is how often Storage.Tidy is called.
 	tidyEvery = 10 * time.Minute
 )
@@ -53,8 +51,8 @@ func (e *PanicError) Error() string {
 // Metrics is told what happens. Its methods are called by the writers and must
 // not block.
 type Metrics interface {
-	// BatchDone: a batch of this many decisions was committed or refused; took
-	// counts from its first try.
+	// BatchDone: a writer is done with a batch of this many decisions: they are
+	// answered, or set aside (locked, unknown); took counts from its first try.
 	BatchDone(decisions int, took time.Duration)
 	// DecisionDone: a decision was answered, this long after it was accepted.
 	DecisionDone(took time.Duration)
@@ -79,7 +77,7 @@ type Config struct {
 	QueueLength int
 	// OnCommit, when not nil, is told what every batch changed, after it has
 	// committed and its callers have been answered. It is called by the writers,
-	// several at once, and the next batch waits for it: it must hand on and
+	// several at once, and a writer's next batch waits for it: it must hand on and
 	// return, within microseconds. What it is not told because of a crash is
 	// found by the readers (Unacked, LeaseCallbacks).
 	OnCommit func(decide.Changes)
@@ -94,6 +92,8 @@ type Journal struct {
 	resolver *queue
 	writers  []*queue
 	settled  chan struct{} // closed when Run has ended
+
+	unknown sync.WaitGroup // batches that are being found out about
 
 	mu      sync.Mutex
 	pending int // accepted and not yet answered
@@ -164,13 +164,15 @@ func (j *Journal) Run(ctx context.Context) error {
 		q.close()
 	}
 	workers.Wait()
+	j.unknown.Wait()
 	j.stop()
 	return nil
 }
 
-// Close makes the journal refuse decisions, waits until those that it has
+// Close makes the journal refuse decisions, and waits until those that it has
 // accepted are answered and Run has returned, or until ctx ends; then it gives
-// up what is under way, whose callers get ErrUnavailable or ErrUnknown.
+// up what is under way, whose callers get ErrUnavailable or ErrUnknown. A journal
+// that was never run has nobody to answer: Close waits for its context.
 func (j *Journal) Close(ctx context.Context) error {
 	j.refuse()
 	select {

@@ -8,8 +8,9 @@ import (
 
 // How a decision is treated whose row somebody else keeps locked.
 const (
-	// lockPatience is how long after it was accepted it is tried at most.
-	lockPatience = 2 * time.Second
+	// lockPatience is how long after it was accepted it is tried at most: longer
+	// than PostgreSQL keeps the locks of a controller that has vanished.
+	lockPatience = 3 * time.Second
 	// firstLockPause is the first pause between tries; each is twice the one
 	// before, up to lastLockPause.
 	firstLockPause = 30 * time.Millisecond
@@ -105,12 +106,16 @@ func (w *writer) retryStuck() {
 
 func (w *writer) retry(g *stuck) {
 	began := time.Now()
-	changes, err := w.apply(g.jobs[:1], sortedNeeds(g.jobs[:1]))
+	id, changes, err := w.apply(g.jobs[:1], sortedNeeds(g.jobs[:1]))
 	if !errors.Is(err, ErrLocked) || w.j.work.Err() != nil {
 		w.forget(g)
 		jobs := g.jobs
-		if err == nil {
-			w.committed(jobs[:1], changes)
+		switch {
+		case err == nil:
+			w.j.committed(jobs[:1], changes)
+			jobs = jobs[1:]
+		case errors.Is(err, ErrCommitUnknown):
+			w.j.findOut(jobs[:1], id, changes, err)
 			jobs = jobs[1:]
 		}
 		for len(jobs) > 0 { // settle deals with any other error

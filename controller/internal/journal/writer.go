@@ -93,18 +93,21 @@ func (w *writer) settle(jobs []*job) {
 	needs := sortedNeeds(jobs)
 	away := newBackoff(awayLimit)
 	for try := 1; ; try++ {
-		changes, err := w.apply(jobs, needs)
+		id, changes, err := w.apply(jobs, needs)
 		var missing *missingError
 		switch {
 		case err == nil:
-			w.committed(jobs, changes)
+			w.j.committed(jobs, changes)
+			return
+		case errors.Is(err, ErrCommitUnknown):
+			w.j.findOut(jobs, id, changes, err)
 			return
 		case errors.As(err, &missing):
 			w.j.cfg.Metrics.BatchRetried("again")
 			needs.Terminals = append(needs.Terminals, missing.terminals...)
 			needs.Sort()
-		case w.j.work.Err() != nil && !errors.Is(err, ErrUnknown): // Close has given up
-			w.fail(jobs, ErrUnavailable)
+		case w.j.work.Err() != nil: // Close has given up
+			w.j.fail(jobs, ErrUnavailable)
 			return
 		case errors.Is(err, ErrAgain) && try < rerunLimit:
 			w.j.cfg.Metrics.BatchRetried("again")
@@ -112,13 +115,9 @@ func (w *writer) settle(jobs []*job) {
 			w.j.cfg.Metrics.BatchRetried("away")
 			if !away.pause(w.j.work) {
 				w.j.cfg.Log.Error("the database is away", "err", err)
-				w.fail(jobs, ErrUnavailable)
+				w.j.fail(jobs, ErrUnavailable)
 				return
 			}
-		case errors.Is(err, ErrUnknown):
-			w.j.cfg.Log.Error("it could not be found out whether a batch was committed", "decisions", len(jobs), "err", err)
-			w.fail(jobs, ErrUnknown)
-			return
 		case len(jobs) > 1:
 			w.j.cfg.Metrics.BatchRetried("halved")
 			w.halve(jobs)
@@ -156,8 +155,8 @@ func (e *missingError) Error() string {
 	return fmt.Sprintf("%d terminals are needed that were not locked", len(e.terminals))
 }
 
-// apply runs the batch once, and finds out about a commit that is unknown.
-func (w *writer) apply(jobs []*job, needs decide.Needs) (decide.Changes, error) {
+// apply runs the batch once.
+func (w *writer) apply(jobs []*job, needs decide.Needs) (BatchID, decide.Changes, error) {
 	asked := map[protocol.Identity]bool{}
 	for _, id := range needs.Terminals {
 		asked[id] = true
@@ -181,39 +180,26 @@ func (w *writer) apply(jobs []*job, needs decide.Needs) (decide.Changes, error) 
 		changes = b.Changes()
 		return changes, nil
 	})
-	if !errors.Is(err, ErrCommitUnknown) {
-		return changes, err
-	}
-	w.j.cfg.Metrics.BatchRetried("unknown")
-	w.j.cfg.Log.Warn("the connection was lost at a commit; finding out about it", "decisions", len(jobs), "err", err)
-	wait := newBackoff(unknownLimit)
-	for {
-		committed, err := w.j.cfg.Storage.Committed(w.j.work, id)
-		switch {
-		case err == nil && committed:
-			return changes, nil
-		case err == nil:
-			return decide.Changes{}, ErrAway // it never will be; the batch runs again
-		case !wait.pause(w.j.work):
-			return decide.Changes{}, fmt.Errorf("%w: %w", ErrUnknown, err)
-		}
-	}
+	return id, changes, err
 }
 
 // committed answers the callers and tells whoever listens.
-func (w *writer) committed(jobs []*job, changes decide.Changes) {
+//
+// Life of a payment, step 3: The journal commits payment + event + outbox rows
+// in one transaction; only then is the POS answered.
+func (j *Journal) committed(jobs []*job, changes decide.Changes) {
 	for _, job := range jobs {
-		w.j.answer(job, nil)
+		j.answer(job, nil)
 	}
-	if w.j.cfg.OnCommit == nil || changes.Empty() {
+	if j.cfg.OnCommit == nil || changes.Empty() {
 		return
 	}
 	defer func() {
 		if v := recover(); v != nil {
-			w.j.panicked(v)
+			j.panicked(v)
 		}
 	}()
-	w.j.cfg.OnCommit(changes)
+	j.cfg.OnCommit(changes)
 }
 
 // guilty ends the one decision that a batch fails for.
@@ -231,9 +217,9 @@ func (w *writer) guilty(job *job, err error) {
 	w.j.answer(job, err)
 }
 
-func (w *writer) fail(jobs []*job, err error) {
+func (j *Journal) fail(jobs []*job, err error) {
 	for _, job := range jobs {
-		w.j.answer(job, err)
+		j.answer(job, err)
 	}
 }
 

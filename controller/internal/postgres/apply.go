@@ -122,7 +122,7 @@ func finish(ctx context.Context, conn *pgx.Conn, b *pgx.Batch) error {
 	case err == nil && tag.String() == "COMMIT":
 		return nil
 	case err == nil:
-		return undo(conn, fmt.Errorf("postgres: the commit was answered %q", tag))
+		return undo(conn, fmt.Errorf("the commit was answered %q", tag))
 	case errors.As(err, &pg) && !fatal(pg):
 		return undo(conn, err) // what comes after an error, the commit too, is skipped
 	case !conn.IsClosed() && !errors.As(err, &pg):
@@ -136,7 +136,7 @@ func undo(conn *pgx.Conn, err error) error {
 	if back := rollback(conn); back != nil {
 		return fmt.Errorf("%w (after %w)", back, err)
 	}
-	return failed(err)
+	return fmt.Errorf("postgres: %w", failed(err))
 }
 
 // rollback ends the transaction, or the connection.

@@ -2,12 +2,12 @@ package postgres
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/galla-pay/galla/controller/internal/journal"
 )
@@ -67,10 +67,14 @@ const lease = openLanes + `,
 // merchant, its earliest due. They are leased for that long, with the attempt
 // written down, when it returns.
 func (db *DB) LeaseCallbacks(ctx context.Context, limit int, duration time.Duration, filter journal.CallbackFilter) ([]journal.CallbackDelivery, error) {
-	rows, err := db.read.Query(ctx, lease, append(filterArgs(filter), duration.Microseconds(), limit)...)
 	var leased []journal.CallbackDelivery
-	if err == nil {
-		err = each(rows, func(row pgx.Rows) error {
+	err := db.ask(ctx, "lease callbacks", func(c *pgxpool.Conn) error {
+		leased = nil
+		rows, err := c.Query(ctx, lease, append(filterArgs(filter), duration.Microseconds(), limit)...)
+		if err != nil {
+			return err
+		}
+		return each(rows, func(row pgx.Rows) error {
 			var d journal.CallbackDelivery
 			var first time.Time
 			err := row.Scan(&d.EventID, &d.PaymentID, &d.MerchantID, &d.Lane, &d.URL, &d.Method, &d.Attempt, &d.LeasedAt, &first)
@@ -79,9 +83,9 @@ func (db *DB) LeaseCallbacks(ctx context.Context, limit int, duration time.Durat
 			leased = append(leased, d)
 			return err
 		})
-	}
+	})
 	if err != nil {
-		return nil, fmt.Errorf("postgres: lease callbacks: %w", failed(err))
+		return nil, err
 	}
 	return leased, nil
 }
@@ -106,19 +110,18 @@ func (db *DB) RecordCallbacks(ctx context.Context, outcomes []journal.CallbackOu
 	// In one order everywhere, so that two senders do not deadlock.
 	outcomes = slices.Clone(outcomes)
 	slices.SortStableFunc(outcomes, func(a, b journal.CallbackOutcome) int { return strings.Compare(a.EventID, b.EventID) })
-	b := &pgx.Batch{} // one batch is one transaction
-	for _, o := range outcomes {
-		b.Queue(recordAttempt, o.EventID, o.Attempt, o.Result, o.HTTPStatus, o.Error, int64(o.Took))
-		if o.State == journal.CallbackDelivered {
-			b.Queue(recordDelivered, o.EventID, o.Attempt)
-		} else {
-			b.Queue(recordOther, o.EventID, o.Attempt, o.State, o.Next.Microseconds())
+	return db.ask(ctx, "record callbacks", func(c *pgxpool.Conn) error {
+		b := &pgx.Batch{} // one batch is one transaction
+		for _, o := range outcomes {
+			b.Queue(recordAttempt, o.EventID, o.Attempt, o.Result, o.HTTPStatus, o.Error, int64(o.Took))
+			if o.State == journal.CallbackDelivered {
+				b.Queue(recordDelivered, o.EventID, o.Attempt)
+			} else {
+				b.Queue(recordOther, o.EventID, o.Attempt, o.State, o.Next.Microseconds())
+			}
 		}
-	}
-	if err := db.read.SendBatch(ctx, b).Close(); err != nil {
-		return fmt.Errorf("postgres: record callbacks: %w", failed(err))
-	}
-	return nil
+		return c.SendBatch(ctx, b).Close()
+	})
 }
 
 const nextCallback = openLanes + `
@@ -132,11 +135,11 @@ const nextCallback = openLanes + `
 func (db *DB) NextCallback(ctx context.Context, filter journal.CallbackFilter) (time.Duration, bool, error) {
 	var now time.Time
 	var free *time.Time
-	if err := db.read.QueryRow(ctx, nextCallback, filterArgs(filter)...).Scan(&now, &free); err != nil {
-		return 0, false, fmt.Errorf("postgres: next callback: %w", failed(err))
-	}
-	if free == nil {
-		return 0, false, nil
+	err := db.ask(ctx, "next callback", func(c *pgxpool.Conn) error {
+		return c.QueryRow(ctx, nextCallback, filterArgs(filter)...).Scan(&now, &free)
+	})
+	if err != nil || free == nil {
+		return 0, false, err
 	}
 	return max(free.Sub(now), 0), true, nil
 }
@@ -148,9 +151,11 @@ const expireCallbacks = `UPDATE callbacks SET state = 'dead', leased_until = NUL
 // ExpireCallbacks gives up rows of dead lanes: those that are pending, not
 // leased, and first attempted more than age ago. It returns how many.
 func (db *DB) ExpireCallbacks(ctx context.Context, lanes []string, age time.Duration) (int, error) {
-	tag, err := db.read.Exec(ctx, expireCallbacks, texts(lanes), age.Microseconds())
-	if err != nil {
-		return 0, fmt.Errorf("postgres: expire callbacks: %w", failed(err))
-	}
-	return int(tag.RowsAffected()), nil
+	var n int64
+	err := db.ask(ctx, "expire callbacks", func(c *pgxpool.Conn) error {
+		tag, err := c.Exec(ctx, expireCallbacks, texts(lanes), age.Microseconds())
+		n += tag.RowsAffected()
+		return err
+	})
+	return int(n), err
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/galla-pay/galla/controller/internal/journal"
 	"github.com/galla-pay/galla/controller/internal/journal/table"
@@ -15,19 +16,18 @@ import (
 // Seed inserts what is missing of d and changes nothing that is there.
 func (db *DB) Seed(ctx context.Context, d merchant.Data) error {
 	providers, mapped := table.SplitProviders(d.Providers)
-	b := &pgx.Batch{} // one batch is one transaction
-	seed(b, table.Merchants, d.Merchants)
-	seed(b, table.Stores, d.Stores)
-	seed(b, table.Counters, d.Terminals)
-	seed(b, table.Payees, d.Payees)
-	seed(b, table.Providers, providers)
-	seed(b, table.ProviderMerchants, mapped)
-	seed(b, table.Organisations, d.Organisations)
-	seed(b, table.SaltKeys, table.SealKeys(db.box, d.SaltKeys))
-	if err := db.read.SendBatch(ctx, b).Close(); err != nil {
-		return fmt.Errorf("postgres: seed: %w", failed(err))
-	}
-	return nil
+	return db.ask(ctx, "seed", func(c *pgxpool.Conn) error {
+		b := &pgx.Batch{} // one batch is one transaction
+		seed(b, table.Merchants, d.Merchants)
+		seed(b, table.Stores, d.Stores)
+		seed(b, table.Counters, d.Terminals)
+		seed(b, table.Payees, d.Payees)
+		seed(b, table.Providers, providers)
+		seed(b, table.ProviderMerchants, mapped)
+		seed(b, table.Organisations, d.Organisations)
+		seed(b, table.SaltKeys, table.SealKeys(db.box, d.SaltKeys))
+		return c.SendBatch(ctx, b).Close()
+	})
 }
 
 func seed[T any](b *pgx.Batch, t table.Table[T], rows []T) {
@@ -47,20 +47,22 @@ func (db *DB) Directory(ctx context.Context) (*merchant.Directory, error) {
 	var providers []table.Provider
 	var mapped []table.ProviderMerchant
 	var sealed []table.SealedKey
-	b := &pgx.Batch{}
-	b.Queue(beginReading)
-	everything(b, table.Merchants, &d.Merchants)
-	everything(b, table.Stores, &d.Stores)
-	everything(b, table.Counters, &d.Terminals)
-	everything(b, table.Payees, &d.Payees)
-	everything(b, table.Providers, &providers)
-	everything(b, table.ProviderMerchants, &mapped)
-	everything(b, table.Organisations, &d.Organisations)
-	everything(b, table.SaltKeys, &sealed)
-	b.Queue("COMMIT")
-	err := db.readBatch(ctx, b)
+	err := db.ask(ctx, "directory", func(c *pgxpool.Conn) error {
+		b := &pgx.Batch{}
+		b.Queue(beginReading)
+		everything(b, table.Merchants, &d.Merchants)
+		everything(b, table.Stores, &d.Stores)
+		everything(b, table.Counters, &d.Terminals)
+		everything(b, table.Payees, &d.Payees)
+		everything(b, table.Providers, &providers)
+		everything(b, table.ProviderMerchants, &mapped)
+		everything(b, table.Organisations, &d.Organisations)
+		everything(b, table.SaltKeys, &sealed)
+		b.Queue("COMMIT")
+		return c.SendBatch(ctx, b).Close()
+	})
 	if err != nil {
-		return nil, fmt.Errorf("postgres: directory: %w", err)
+		return nil, err
 	}
 	d.Providers = table.JoinProviders(providers, mapped)
 	if d.SaltKeys, err = table.OpenKeys(db.box, sealed); err != nil {
@@ -80,12 +82,15 @@ func everything[T any](b *pgx.Batch, t table.Table[T], into *[]T) {
 // Secret opens a secret of the controller, or returns journal.ErrNotFound.
 func (db *DB) Secret(ctx context.Context, name string) ([]byte, error) {
 	var sealed []byte
-	err := db.read.QueryRow(ctx, "SELECT sealed FROM secrets WHERE name = $1", name).Scan(&sealed)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return nil, fmt.Errorf("postgres: secret %q: %w", name, journal.ErrNotFound)
-	}
+	err := db.ask(ctx, "secret", func(c *pgxpool.Conn) error {
+		err := c.QueryRow(ctx, "SELECT sealed FROM secrets WHERE name = $1", name).Scan(&sealed)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return journal.ErrNotFound
+		}
+		return err
+	})
 	if err != nil {
-		return nil, fmt.Errorf("postgres: secret %q: %w", name, failed(err))
+		return nil, err
 	}
 	return db.box.Open(table.SecretName(name), sealed)
 }
@@ -93,10 +98,13 @@ func (db *DB) Secret(ctx context.Context, name string) ([]byte, error) {
 // PutSecret keeps a secret unless one of that name is kept, and returns the one
 // that is: the first writer wins, also among several controllers.
 func (db *DB) PutSecret(ctx context.Context, name string, value []byte) ([]byte, error) {
-	_, err := db.read.Exec(ctx, "INSERT INTO secrets (name, sealed) VALUES ($1, $2) ON CONFLICT DO NOTHING",
-		name, db.box.Seal(table.SecretName(name), value))
+	err := db.ask(ctx, "secret", func(c *pgxpool.Conn) error {
+		_, err := c.Exec(ctx, "INSERT INTO secrets (name, sealed) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+			name, db.box.Seal(table.SecretName(name), value))
+		return err
+	})
 	if err != nil {
-		return nil, fmt.Errorf("postgres: secret %q: %w", name, failed(err))
+		return nil, err
 	}
 	return db.Secret(ctx, name)
 }

@@ -1,8 +1,11 @@
 package postgres
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -10,34 +13,50 @@ import (
 	"github.com/galla-pay/galla/controller/internal/journal"
 )
 
-// failed says what an error that came before the commit was sent means for a
-// batch.
+// failed says what an error means where nothing was committed.
 func failed(err error) error {
-	var pg *pgconn.PgError
-	if !errors.As(err, &pg) {
-		return err
+	if pg := (*pgconn.PgError)(nil); errors.As(err, &pg) {
+		return kind(pg, err)
 	}
-	return kind(pg, err)
+	if lost(err) {
+		return fmt.Errorf("%w: %w", journal.ErrAway, err)
+	}
+	return err
 }
 
 // kind judges by SQLSTATE.
 func kind(pg *pgconn.PgError, err error) error {
 	switch {
 	case pg.Code == "23505", pg.Code == "40P01", pg.Code == "40001":
-		return fmt.Errorf("postgres: %w: %w", journal.ErrAgain, err)
+		return fmt.Errorf("%w: %w", journal.ErrAgain, err)
 	case pg.Code == "55P03": // lock_timeout
-		return fmt.Errorf("postgres: %w: %w", journal.ErrLocked, err)
+		return fmt.Errorf("%w: %w", journal.ErrLocked, err)
 	case pg.Code == "22021", pg.Code == "22P05": // NUL byte, not UTF-8
-		return fmt.Errorf("postgres: %w: %w", journal.ErrText, err)
+		return fmt.Errorf("%w: %w", journal.ErrText, err)
 	case strings.HasPrefix(pg.Code, "08"), strings.HasPrefix(pg.Code, "57P"), strings.HasPrefix(pg.Code, "53"),
 		pg.Code == "25006", pg.Code == "25P03":
 		// Connection; being shut down or started; out of disk, memory or
 		// connections; read-only after a failover; idle for too long.
-		return fmt.Errorf("postgres: %w: %w", journal.ErrAway, err)
+		return fmt.Errorf("%w: %w", journal.ErrAway, err)
 	case pg.Code == "22012":
-		return fmt.Errorf("postgres: rows were changed by somebody else: %w", err)
+		return fmt.Errorf("rows were changed by somebody else: %w", err)
 	}
-	return fmt.Errorf("postgres: %w", err)
+	return err
+}
+
+// lost reports whether an error says that the connection is gone or the
+// database away, so that the same may work on another connection.
+func lost(err error) bool {
+	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return false
+	}
+	if pg := (*pgconn.PgError)(nil); errors.As(err, &pg) {
+		return errors.Is(kind(pg, err), journal.ErrAway)
+	}
+	var network net.Error
+	var connect *pgconn.ConnectError
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) ||
+		errors.As(err, &network) || errors.As(err, &connect) || pgconn.SafeToRetry(err)
 }
 
 // fatal reports whether the server ended the session with this error.

@@ -3,11 +3,13 @@ package postgres
 import (
 	"context"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
@@ -52,8 +54,12 @@ func (db *DB) migrate(ctx context.Context) error {
 
 // Tidy is journal.Storage's.
 func (db *DB) Tidy(ctx context.Context) error {
-	if _, err := db.read.Exec(ctx, "DELETE FROM batches WHERE at < clock_timestamp() - interval '1 day'"); err != nil {
-		return fmt.Errorf("postgres: tidy: %w", err)
+	err := db.ask(ctx, "tidy", func(c *pgxpool.Conn) error {
+		_, err := c.Exec(ctx, "DELETE FROM batches WHERE at < clock_timestamp() - interval '1 day'")
+		return err
+	})
+	if err != nil {
+		return err
 	}
 	if err := db.addMonths(ctx); err != nil {
 		return fmt.Errorf("postgres: tidy: %w", err)
@@ -68,7 +74,8 @@ var partitioned = []string{"transaction_events", "qr_validation_events", "callba
 const monthsAhead = 2
 
 // addMonths makes the partitions that are missing. It attaches them, which
-// stops no writer.
+// stops no writer. One that cannot be made, because its rows are in the default
+// partition already, keeps no other from being made.
 func (db *DB) addMonths(ctx context.Context) error {
 	var now time.Time
 	var there []string
@@ -81,17 +88,16 @@ func (db *DB) addMonths(ctx context.Context) error {
 	for _, name := range there {
 		known[name] = true
 	}
+	var failures []error
 	for _, parent := range partitioned {
 		for ahead := range monthsAhead + 1 {
 			from := time.Date(now.UTC().Year(), now.UTC().Month()+time.Month(ahead), 1, 0, 0, 0, 0, time.UTC)
 			if name := parent + from.Format("_2006_01"); !known[name] {
-				if err := db.addMonth(ctx, parent, name, from); err != nil {
-					return err
-				}
+				failures = append(failures, db.addMonth(ctx, parent, name, from))
 			}
 		}
 	}
-	return nil
+	return errors.Join(failures...)
 }
 
 func (db *DB) addMonth(ctx context.Context, parent, name string, from time.Time) error {

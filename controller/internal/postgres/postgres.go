@@ -30,7 +30,6 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/galla-pay/galla/controller/internal/journal"
 	"github.com/galla-pay/galla/controller/internal/seal"
 )
 
@@ -38,11 +37,12 @@ import (
 const (
 	// lockTimeout is how long a batch waits for a row (DESIGN 3.1).
 	lockTimeout = "50ms"
-	// applyLimit bounds a batch, committedLimit a question about one. Both are
-	// far above what a database that works takes.
-	applyLimit     = 10 * time.Second
+	// applyLimit bounds a batch, committedLimit a question about one, connectLimit
+	// the making of a connection. All are far above what a database that works
+	// takes.
+	applyLimit     = 5 * time.Second
 	committedLimit = 5 * time.Second
-	connectLimit   = 5 * time.Second
+	connectLimit   = 3 * time.Second
 )
 
 // Config is what Open needs.
@@ -73,6 +73,10 @@ const DefaultWriters = 2
 // Open connects. It does not migrate. It fails where the database cannot be
 // reached.
 func Open(ctx context.Context, cfg Config) (*DB, error) {
+	return open(ctx, cfg, lockTimeout)
+}
+
+func open(ctx context.Context, cfg Config, lockTimeout string) (*DB, error) {
 	switch {
 	case cfg.Box == nil:
 		return nil, errors.New("postgres: no key to seal secrets with")
@@ -87,7 +91,9 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 	}
 	db := &DB{box: cfg.Box, log: cfg.Log}
 	var err error
-	if db.read, err = pool(ctx, cfg.DSN, cfg.Readers, map[string]string{}); err != nil {
+	// What readers ask goes by index too, also in a month that was empty when the
+	// plan was made.
+	if db.read, err = pool(ctx, cfg.DSN, cfg.Readers, map[string]string{"enable_seqscan": "off"}); err != nil {
 		return nil, err
 	}
 	// One more than the writers, for references that are resolved meanwhile.
@@ -119,7 +125,7 @@ func pool(ctx context.Context, dsn string, size int, settings map[string]string)
 	}
 	for name, value := range map[string]string{
 		"application_name": "galla-controller", "timezone": "UTC",
-		"idle_in_transaction_session_timeout": "5s",
+		"idle_in_transaction_session_timeout": "2s",
 		"tcp_keepalives_idle":                 "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3",
 	} {
 		cfg.ConnConfig.RuntimeParams[name] = value
@@ -142,12 +148,25 @@ func hidden(err error) error {
 	return err
 }
 
-// Ping says whether the database answers.
-func (db *DB) Ping(ctx context.Context) error {
-	if err := db.read.Ping(ctx); err != nil {
-		return fmt.Errorf("postgres: %w: %w", journal.ErrAway, err)
+// ask does a piece of work on a reader's connection. Where the connection turns
+// out to be lost, as all of them are once the server was restarted, it is done
+// again on a new one: it must not mind to be done twice. An error that says that
+// the database is away wraps journal.ErrAway.
+func (db *DB) ask(ctx context.Context, what string, do func(*pgxpool.Conn) error) error {
+	err := db.read.AcquireFunc(ctx, do)
+	if lost(err) {
+		db.read.Reset()
+		err = db.read.AcquireFunc(ctx, do)
+	}
+	if err != nil {
+		return fmt.Errorf("postgres: %s: %w", what, failed(err))
 	}
 	return nil
+}
+
+// Ping says whether the database answers.
+func (db *DB) Ping(ctx context.Context) error {
+	return db.ask(ctx, "ping", func(c *pgxpool.Conn) error { return c.Ping(ctx) })
 }
 
 // Close ends all connections, after the work that holds them.
@@ -160,8 +179,8 @@ func (db *DB) Close() error {
 // Now is the database's time.
 func (db *DB) Now(ctx context.Context) (time.Time, error) {
 	var at time.Time
-	if err := db.read.QueryRow(ctx, "SELECT clock_timestamp()").Scan(&at); err != nil {
-		return time.Time{}, fmt.Errorf("postgres: now: %w", err)
-	}
-	return at.UTC(), nil
+	err := db.ask(ctx, "now", func(c *pgxpool.Conn) error {
+		return c.QueryRow(ctx, "SELECT clock_timestamp()").Scan(&at)
+	})
+	return at.UTC(), err
 }

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -29,18 +30,6 @@ var (
 	selectPayment = "SELECT " + paymentShape.names + " FROM transactions WHERE "
 )
 
-// readBatch runs statements that read, in one round trip. A transaction that
-// they open is not left open.
-func (db *DB) readBatch(ctx context.Context, b *pgx.Batch) error {
-	return db.read.AcquireFunc(ctx, func(c *pgxpool.Conn) error {
-		err := c.SendBatch(ctx, b).Close()
-		if err != nil {
-			_ = rollback(c.Conn()) // or the connection is closed
-		}
-		return err
-	})
-}
-
 // Payment finds a payment of a merchant by the merchant's id, else by ours, or
 // returns journal.ErrNotFound. Another merchant's is not found.
 func (db *DB) Payment(ctx context.Context, merchantID, id string) (payment.Payment, error) {
@@ -59,17 +48,13 @@ func (db *DB) PaymentByID(ctx context.Context, id string) (payment.Payment, erro
 }
 
 // Events are a payment's events in order; none where there is no such payment.
-func (db *DB) Events(ctx context.Context, paymentID string) ([]payment.Record, error) {
-	rows, err := db.read.Query(ctx, "SELECT "+eventShape.names+
-		" FROM transaction_events WHERE transaction_id = $1 ORDER BY seq", paymentID)
-	if err != nil {
-		return nil, fmt.Errorf("postgres: events: %w", failed(err))
-	}
-	events, err := eventShape.all(rows)
-	if err != nil {
-		return nil, fmt.Errorf("postgres: events: %w", failed(err))
-	}
-	return events, nil
+func (db *DB) Events(ctx context.Context, paymentID string) (events []payment.Record, err error) {
+	err = db.ask(ctx, "events", func(c *pgxpool.Conn) (err error) {
+		events, err = eventShape.query(ctx, c, "SELECT "+eventShape.names+
+			" FROM transaction_events WHERE transaction_id = $1 ORDER BY seq", paymentID)
+		return err
+	})
+	return events, err
 }
 
 // Quote finds a quote by its token, or returns journal.ErrNotFound.
@@ -94,59 +79,62 @@ func first[T any](ctx context.Context, db *DB, s shape[T], what, query string, a
 }
 
 // some reads one row at least, or returns journal.ErrNotFound.
-func some[T any](ctx context.Context, db *DB, s shape[T], what, query string, args ...any) ([]T, error) {
-	rows, err := db.read.Query(ctx, query, args...)
-	if err != nil {
-		return nil, fmt.Errorf("postgres: %s: %w", what, failed(err))
+func some[T any](ctx context.Context, db *DB, s shape[T], what, query string, args ...any) (all []T, err error) {
+	err = db.ask(ctx, what, func(c *pgxpool.Conn) (err error) {
+		if all, err = s.query(ctx, c, query, args...); err == nil && len(all) == 0 {
+			err = journal.ErrNotFound
+		}
+		return err
+	})
+	if errors.Is(err, journal.ErrText) { // what cannot be kept cannot be found
+		err = fmt.Errorf("postgres: %s: %w", what, journal.ErrNotFound)
 	}
-	all, err := s.all(rows)
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("postgres: %s: %w", what, failed(err))
-	case len(all) == 0:
-		return nil, fmt.Errorf("postgres: %s: %w", what, journal.ErrNotFound)
-	}
-	return all, nil
+	return all, err
 }
+
+const (
+	wantedTerminals = `FROM unnest($1::text[], $2::text[], $3::text[]) AS need (m, s, t)
+		JOIN terminals ON merchant_id = m AND store_id = s AND terminal_id = t`
+	wantedPayments = "id IN (SELECT unnest(ARRAY[sale, result]) " + wantedTerminals + ")"
+)
 
 // Wanted reads terminals with the payments that their wanted states name, all
 // of one moment, in one round trip. Those that do not exist are left out.
-func (db *DB) Wanted(ctx context.Context, ids []protocol.Identity) ([]decide.Wanted, error) {
-	found := table.NewWanted(ids)
+func (db *DB) Wanted(ctx context.Context, ids []protocol.Identity) (all []decide.Wanted, err error) {
 	m, s, t := identities(ids)
-	var now time.Time
-	b := &pgx.Batch{}
-	b.Queue(beginReading)
-	b.Queue("SELECT "+terminalShape.names+`, coalesce(merchants.name, '')
-		FROM unnest($1::text[], $2::text[], $3::text[]) AS need (m, s, t)
-		JOIN terminals ON merchant_id = m AND store_id = s AND terminal_id = t
-		LEFT JOIN merchants ON merchants.id = merchant_id`, m, s, t).Query(func(rows pgx.Rows) error {
-		r := terminalShape.reader()
-		return each(rows, func(row pgx.Rows) error {
-			var t fleet.Terminal
-			var name string
-			err := r.scan(row, &t, &name)
-			found.Terminal(t, name)
+	err = db.ask(ctx, "wanted", func(c *pgxpool.Conn) error {
+		found := table.NewWanted(ids)
+		var now time.Time
+		b := &pgx.Batch{}
+		b.Queue(beginReading)
+		b.Queue("SELECT "+terminalShape.names+", coalesce(merchants.name, '') "+wantedTerminals+
+			" LEFT JOIN merchants ON merchants.id = merchant_id", m, s, t).Query(func(rows pgx.Rows) error {
+			r := terminalShape.reader()
+			return each(rows, func(row pgx.Rows) error {
+				var t fleet.Terminal
+				var name string
+				err := r.scan(row, &t, &name)
+				found.Terminal(t, name)
+				return err
+			})
+		})
+		b.Queue(selectPayment+wantedPayments, m, s, t).Query(func(rows pgx.Rows) error {
+			payments, err := paymentShape.all(rows)
+			for _, p := range payments {
+				found.Payment(p)
+			}
 			return err
 		})
+		b.Queue("SELECT clock_timestamp()").QueryRow(func(row pgx.Row) error { return row.Scan(&now) })
+		b.Queue("COMMIT")
+		err := c.SendBatch(ctx, b).Close()
+		all = found.All(now.UTC())
+		return err
 	})
-	b.Queue(selectPayment+`id IN (SELECT unnest(ARRAY[sale, result])
-			FROM unnest($1::text[], $2::text[], $3::text[]) AS need (m, s, t)
-			JOIN terminals ON merchant_id = m AND store_id = s AND terminal_id = t)`, m, s, t).Query(func(rows pgx.Rows) error {
-		r := paymentShape.reader()
-		return each(rows, func(row pgx.Rows) error {
-			var p payment.Payment
-			err := r.scan(row, &p)
-			found.Payment(p)
-			return err
-		})
-	})
-	b.Queue("SELECT clock_timestamp()").QueryRow(func(row pgx.Row) error { return row.Scan(&now) })
-	b.Queue("COMMIT")
-	if err := db.readBatch(ctx, b); err != nil {
-		return nil, fmt.Errorf("postgres: wanted: %w", failed(err))
+	if err != nil {
+		return nil, err
 	}
-	return found.All(now.UTC()), nil
+	return all, nil
 }
 
 const selectUnacked = `SELECT merchant_id, store_id, terminal_id FROM terminals
@@ -155,16 +143,16 @@ const selectUnacked = `SELECT merchant_id, store_id, terminal_id FROM terminals
 
 // Unacked lists terminals that are enrolled and connected and have not stored
 // their newest state, at most limit.
-func (db *DB) Unacked(ctx context.Context, limit int) ([]protocol.Identity, error) {
-	rows, err := db.read.Query(ctx, selectUnacked, limit)
-	if err != nil {
-		return nil, fmt.Errorf("postgres: unacked: %w", failed(err))
-	}
-	var ids []protocol.Identity
-	if err := each(rows, appendIdentity(&ids)); err != nil {
-		return nil, fmt.Errorf("postgres: unacked: %w", failed(err))
-	}
-	return ids, nil
+func (db *DB) Unacked(ctx context.Context, limit int) (ids []protocol.Identity, err error) {
+	err = db.ask(ctx, "unacked", func(c *pgxpool.Conn) error {
+		ids = nil
+		rows, err := c.Query(ctx, selectUnacked, limit)
+		if err != nil {
+			return err
+		}
+		return each(rows, appendIdentity(&ids))
+	})
+	return ids, err
 }
 
 func appendIdentity(ids *[]protocol.Identity) func(pgx.Rows) error {
@@ -196,30 +184,31 @@ const (
 
 // Due finds what time alone has made due, at most limit of each kind, and when
 // the next will be.
-func (db *DB) Due(ctx context.Context, limit int) (journal.Due, error) {
-	var due journal.Due
-	var at time.Time
-	var next *time.Time
-	b := &pgx.Batch{}
-	b.Queue(beginReading)
-	b.Queue(duePayments, limit).Query(func(rows pgx.Rows) error {
-		return each(rows, func(row pgx.Rows) error {
-			var id string
-			err := row.Scan(&id)
-			due.Payments = append(due.Payments, id)
-			return err
+func (db *DB) Due(ctx context.Context, limit int) (due journal.Due, err error) {
+	err = db.ask(ctx, "due", func(c *pgxpool.Conn) error {
+		due = journal.Due{}
+		var at time.Time
+		var next *time.Time
+		b := &pgx.Batch{}
+		b.Queue(beginReading)
+		b.Queue(duePayments, limit).Query(func(rows pgx.Rows) error {
+			return each(rows, func(row pgx.Rows) error {
+				var id string
+				err := row.Scan(&id)
+				due.Payments = append(due.Payments, id)
+				return err
+			})
 		})
+		b.Queue(dueTerminals, limit).Query(func(rows pgx.Rows) error { return each(rows, appendIdentity(&due.Terminals)) })
+		b.Queue(nextDue).QueryRow(func(row pgx.Row) error { return row.Scan(&at, &next) })
+		b.Queue("COMMIT")
+		err := c.SendBatch(ctx, b).Close()
+		if err == nil && next != nil {
+			due.Next, due.HasNext = next.Sub(at), true
+		}
+		return err
 	})
-	b.Queue(dueTerminals, limit).Query(func(rows pgx.Rows) error { return each(rows, appendIdentity(&due.Terminals)) })
-	b.Queue(nextDue).QueryRow(func(row pgx.Row) error { return row.Scan(&at, &next) })
-	b.Queue("COMMIT")
-	if err := db.readBatch(ctx, b); err != nil {
-		return journal.Due{}, fmt.Errorf("postgres: due: %w", failed(err))
-	}
-	if next != nil {
-		due.Next, due.HasNext = next.Sub(at), true
-	}
-	return due, nil
+	return due, err
 }
 
 const (
@@ -281,15 +270,7 @@ func (db *DB) Resolve(ctx context.Context, needs decide.Needs) (journal.Resolved
 	}
 	defer pooled.Release()
 	if err := pooled.SendBatch(ctx, b).Close(); err != nil {
-		return r, fmt.Errorf("postgres: resolve: %w", lost(pooled.Conn(), err))
+		return r, fmt.Errorf("postgres: resolve: %w", failed(err))
 	}
 	return r, nil
-}
-
-// lost says what an error of a statement that only reads means.
-func lost(conn *pgx.Conn, err error) error {
-	if conn.IsClosed() {
-		return fmt.Errorf("%w: %w", journal.ErrAway, err)
-	}
-	return failed(err)
 }

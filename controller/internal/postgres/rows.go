@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/galla-pay/galla/controller/internal/journal/table"
 )
@@ -174,6 +176,15 @@ func (s shape[T]) all(rows pgx.Rows) ([]T, error) {
 		return err
 	})
 	return out, err
+}
+
+// query reads every row that a query selects.
+func (s shape[T]) query(ctx context.Context, c *pgxpool.Conn, text string, args ...any) ([]T, error) {
+	rows, err := c.Query(ctx, text, args...)
+	if err != nil {
+		return nil, err
+	}
+	return s.all(rows)
 }
 
 // each calls do for every row, and closes the rows.

@@ -168,12 +168,12 @@ func save(b *pgx.Batch, l *loaded, c decide.Changes) error {
 		saveQuotes.update(b, c.Quotes, quotes),
 	} {
 		if err != nil {
-			return fmt.Errorf("postgres: %w", err)
+			return err
 		}
 	}
 	return nil
 }
 
 func notLoaded(what, which string) error {
-	return fmt.Errorf("postgres: %s %s is changed that was not loaded", what, which)
+	return fmt.Errorf("%s %s is changed that was not loaded", what, which)
 }

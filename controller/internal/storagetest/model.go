@@ -32,13 +32,11 @@ func likeMemory(t *testing.T, b bench) {
 	rapid.Check(t, func(rt *rapid.T) {
 		m := &machine{real: b, memory: NewMemory(), name: fmt.Sprintf("M%d", series.Add(1))}
 		m.seed(rt)
-		rt.Repeat(map[string]func(*rapid.T){
-			"batch": m.batch,
-			"": func(t *rapid.T) {
-				m.comparePayment(t, rapid.IntRange(0, 5).Draw(t, "look at"))
-				m.compareLists(t)
-			},
-		})
+		for range rapid.IntRange(4, 16).Draw(rt, "batches") {
+			m.batch(rt)
+			m.comparePayment(rt, rapid.IntRange(0, 5).Draw(rt, "look at"))
+			m.compareLists(rt)
+		}
 		for i := range 6 {
 			m.comparePayment(rt, i)
 		}

@@ -46,10 +46,11 @@ func findPayment(t *testing.T, b bench) {
 
 func notFound(t *testing.T, b bench) {
 	_, byID := b.PaymentByID(t.Context(), "nobody")
+	_, unkept := b.Payment(t.Context(), merchantA, "a\x00b")
 	_, byToken := b.Quote(t.Context(), "nobody")
 	_, terminal := b.Terminal(t.Context(), terminalID("nobody"))
 	_, secret := b.Secret(t.Context(), "nothing")
-	for what, err := range map[string]error{"payment": byID, "quote": byToken, "terminal": terminal, "secret": secret} {
+	for what, err := range map[string]error{"payment": byID, "unkeepable payment": unkept, "quote": byToken, "terminal": terminal, "secret": secret} {
 		if !errors.Is(err, journal.ErrNotFound) {
 			t.Errorf("%s: %v, want ErrNotFound", what, err)
 		}

@@ -1,6 +1,8 @@
 package table
 
 import (
+	"time"
+
 	"github.com/galla-pay/galla/controller/internal/merchant"
 	"github.com/galla-pay/galla/controller/internal/seal"
 	"github.com/galla-pay/galla/protocol"
@@ -105,8 +107,8 @@ var SaltKeys = Table[SealedKey]{
 		text("owner", func(k *SealedKey) *string { return &k.Owner }),
 		text("key_index", func(k *SealedKey) *string { return &k.Index }),
 		blob("sealed", func(k *SealedKey) *[]byte { return &k.Sealed }),
-		instant("not_before", func(k *SealedKey) *timeT { return &k.NotBefore }),
-		instant("not_after", func(k *SealedKey) *timeT { return &k.NotAfter }),
+		instant("not_before", func(k *SealedKey) *time.Time { return &k.NotBefore }),
+		instant("not_after", func(k *SealedKey) *time.Time { return &k.NotAfter }),
 	},
 }
 

@@ -3,10 +3,7 @@ package table
 import (
 	"net/url"
 	"strings"
-	"time"
 )
-
-type timeT = time.Time
 
 // Lane names one destination of one merchant, "MERCHANT1 pos.example.in:443":
 // what fails together. A URL that cannot be read is a lane of its own.

@@ -1,6 +1,8 @@
 package table
 
 import (
+	"time"
+
 	"github.com/galla-pay/galla/controller/internal/decide"
 	"github.com/galla-pay/galla/controller/internal/fleet"
 	"github.com/galla-pay/galla/controller/internal/payment"
@@ -34,10 +36,10 @@ var Payments = Table[payment.Payment]{
 		boolean("attempted", func(p *payment.Payment) *bool { return &p.Attempted }),
 		text("payee_addr", func(p *payment.Payment) *protocol.VPA { return &p.Payee }),
 		text("qr", func(p *payment.Payment) *string { return &p.QR }),
-		instant("created_at", func(p *payment.Payment) *timeT { return &p.CreatedAt }),
-		instant("expires_at", func(p *payment.Payment) *timeT { return &p.ExpiresAt }),
-		instant("ended_at", func(p *payment.Payment) *timeT { return &p.EndedAt }),
-		instant("hold_until", func(p *payment.Payment) *timeT { return &p.HoldUntil }),
+		instant("created_at", func(p *payment.Payment) *time.Time { return &p.CreatedAt }),
+		instant("expires_at", func(p *payment.Payment) *time.Time { return &p.ExpiresAt }),
+		instant("ended_at", func(p *payment.Payment) *time.Time { return &p.EndedAt }),
+		instant("hold_until", func(p *payment.Payment) *time.Time { return &p.HoldUntil }),
 		text("payer_addr", func(p *payment.Payment) *protocol.VPA { return &p.Payer }),
 		text("reference", func(p *payment.Payment) *string { return &p.Reference }),
 		text("upi_txn_id", func(p *payment.Payment) *string { return &p.UPITxnID }),
@@ -61,7 +63,7 @@ var Events = Table[payment.Record]{
 		text("event", func(r *payment.Record) *payment.Event { return &r.Event }),
 		text("from_state", func(r *payment.Record) *payment.State { return &r.From }),
 		text("to_state", func(r *payment.Record) *payment.State { return &r.To }),
-		instant("at", func(r *payment.Record) *timeT { return &r.At }),
+		instant("at", func(r *payment.Record) *time.Time { return &r.At }),
 		text("actor", func(r *payment.Record) *string { return &r.Actor }),
 		text("reason", func(r *payment.Record) *string { return &r.Reason }),
 		hash("prev_hash", func(r *payment.Record) *payment.Hash { return &r.PrevHash }),
@@ -90,8 +92,8 @@ var Terminals = Table[fleet.Terminal]{
 		number("fact_seq", func(t *fleet.Terminal) *uint64 { return &t.FactSeq }),
 		text("session", func(t *fleet.Terminal) *string { return &t.Session }),
 		text("mode", func(t *fleet.Terminal) *protocol.Mode { return &t.Mode }),
-		instant("last_seen", func(t *fleet.Terminal) *timeT { return &t.LastSeen }),
-		instant("gone_at", func(t *fleet.Terminal) *timeT { return &t.GoneAt }),
+		instant("last_seen", func(t *fleet.Terminal) *time.Time { return &t.LastSeen }),
+		instant("gone_at", func(t *fleet.Terminal) *time.Time { return &t.GoneAt }),
 	},
 }
 
@@ -114,9 +116,9 @@ var Quotes = Table[quote.Quote]{
 		text("base_curr", func(q *quote.Quote) *string { return &q.Currency }),
 		writeOnly(number("inr_amount_calc", func(q *quote.Quote) *protocol.Paise { return &q.Amount })),
 		text("mcc", func(q *quote.Quote) *string { return &q.MCC }),
-		instant("created_at", func(q *quote.Quote) *timeT { return &q.CreatedAt }),
-		instant("qr_expires_at", func(q *quote.Quote) *timeT { return &q.ExpiresAt }),
-		instant("used_at", func(q *quote.Quote) *timeT { return &q.UsedAt }),
+		instant("created_at", func(q *quote.Quote) *time.Time { return &q.CreatedAt }),
+		instant("qr_expires_at", func(q *quote.Quote) *time.Time { return &q.ExpiresAt }),
+		instant("used_at", func(q *quote.Quote) *time.Time { return &q.UsedAt }),
 		text("used_by", func(q *quote.Quote) *string { return &q.UsedBy }),
 		hash("request_hash", func(q *quote.Quote) *[32]byte { return &q.RequestHash }),
 		hash("response_hash", func(q *quote.Quote) *[32]byte { return &q.ResponseHash }),
@@ -132,7 +134,7 @@ var QuoteEvents = Table[decide.QuoteEvent]{
 		constant[decide.QuoteEvent]("org_id", OrgID),
 		text("event", func(e *decide.QuoteEvent) *string { return &e.Event }),
 		text("code", func(e *decide.QuoteEvent) *string { return &e.Code }),
-		instant("at", func(e *decide.QuoteEvent) *timeT { return &e.At }),
+		instant("at", func(e *decide.QuoteEvent) *time.Time { return &e.At }),
 		hash("prev_hash", func(e *decide.QuoteEvent) *payment.Hash { return &e.PrevHash }),
 		hash("hash", func(e *decide.QuoteEvent) *payment.Hash { return &e.Hash }),
 	},
@@ -146,7 +148,7 @@ var Messages = Table[decide.Message]{
 		text("msg_id", func(m *decide.Message) *string { return &m.MsgID }),
 		text("kind", func(m *decide.Message) *string { return &m.Kind }),
 		text("code", func(m *decide.Message) *string { return &m.Code }),
-		instant("at", func(m *decide.Message) *timeT { return &m.At }),
+		instant("at", func(m *decide.Message) *time.Time { return &m.At }),
 	},
 }
 
@@ -165,7 +167,7 @@ var ReqPays = Table[decide.ReqPay]{
 		text("status", func(r *decide.ReqPay) *string { return &r.Status }),
 		text("code", func(r *decide.ReqPay) *string { return &r.Code }),
 		number("settlement_amount", func(r *decide.ReqPay) *protocol.Paise { return &r.Settlement }),
-		instant("at", func(r *decide.ReqPay) *timeT { return &r.At }),
+		instant("at", func(r *decide.ReqPay) *time.Time { return &r.At }),
 		hash("request_hash", func(r *decide.ReqPay) *[32]byte { return &r.RequestHash }),
 		hash("response_hash", func(r *decide.ReqPay) *[32]byte { return &r.ResponseHash }),
 	},
@@ -180,7 +182,7 @@ var Credits = Table[decide.Credit]{
 		text("transaction_id", func(c *decide.Credit) *string { return &c.PaymentID }),
 		number("amount", func(c *decide.Credit) *protocol.Paise { return &c.Amount }),
 		text("state", func(c *decide.Credit) *decide.CreditState { return &c.State }),
-		instant("at", func(c *decide.Credit) *timeT { return &c.At }),
+		instant("at", func(c *decide.Credit) *time.Time { return &c.At }),
 	},
 }
 
@@ -194,7 +196,7 @@ var Callbacks = Table[decide.Callback]{
 		{Name: "lane", Kind: Text, Text: func(c *decide.Callback) string { return Lane(c.MerchantID, c.URL) }},
 		text("url", func(c *decide.Callback) *string { return &c.URL }),
 		text("method", func(c *decide.Callback) *string { return &c.Method }),
-		instant("created_at", func(c *decide.Callback) *timeT { return &c.At }),
-		writeOnly(instant("due_at", func(c *decide.Callback) *timeT { return &c.At })),
+		instant("created_at", func(c *decide.Callback) *time.Time { return &c.At }),
+		writeOnly(instant("due_at", func(c *decide.Callback) *time.Time { return &c.At })),
 	},
 }
