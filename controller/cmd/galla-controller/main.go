@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -93,7 +94,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int
 		return 2
 	}
 	if err := verb.Run(); err != nil {
-		fmt.Fprintln(stderr, "galla-controller:", err)
+		// One clear line, however many a driver wrote.
+		fmt.Fprintln(stderr, "galla-controller:", strings.Join(strings.Fields(err.Error()), " "))
 		return 1
 	}
 	return 0

@@ -36,6 +36,7 @@ func TestWrongUse(t *testing.T) {
 		{"unknown verb", []string{"sell"}, 2, "unexpected argument sell"},
 		{"unknown flag", []string{"serve", "--lisen", "x"}, 2, "unknown flag --lisen"},
 		{"unknown database", []string{"serve", "--database", "mysql://x"}, 1, "--database: want sqlite:PATH or postgres://"},
+		{"database away", []string{"serve", "--database", "postgres://galla@127.0.0.1:1/galla", "--seal-key-file", filepath.Join(dir, "k")}, 1, "connection refused"},
 		{"no path", []string{"serve", "--database", "sqlite:"}, 1, "--database: want sqlite:PATH"},
 		{"log format", []string{"serve", "--log-format", "xml"}, 2, "--log-format"},
 		{"log level", []string{"serve", "--log-level", "LOUD"}, 2, "--log-level"},
