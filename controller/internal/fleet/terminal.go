@@ -40,6 +40,16 @@ type Terminal struct {
 	GoneAt   time.Time // its last will came; zero while connected
 }
 
+// Silence is how long a terminal that tells nothing counts as connected: four
+// heartbeats. A controller that was killed never heard its terminals' last
+// wills, so GoneAt alone does not say who is there.
+const Silence = time.Minute
+
+// Present reports whether the terminal is connected at now, as far as is known.
+func (t Terminal) Present(now time.Time) bool {
+	return t.GoneAt.IsZero() && now.Sub(t.LastSeen) < Silence
+}
+
 // Enrolled reports whether the terminal can log in.
 func (t Terminal) Enrolled() bool { return len(t.PublicKey) > 0 && len(t.TokenHash) > 0 }
 

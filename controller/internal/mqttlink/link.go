@@ -36,7 +36,7 @@ const (
 type Reader interface {
 	// Wanted reads what is wanted of terminals, at the database's time.
 	Wanted(ctx context.Context, ids []protocol.Identity) ([]decide.Wanted, error)
-	// Unacked lists connected terminals that have not stored their newest state.
+	// Unacked lists present terminals that have not stored their newest state.
 	Unacked(ctx context.Context, limit int) ([]protocol.Identity, error)
 	// Terminal reads a terminal's credentials; journal.ErrNotFound when there
 	// is none.

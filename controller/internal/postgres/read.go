@@ -139,14 +139,15 @@ func (db *DB) Wanted(ctx context.Context, ids []protocol.Identity) (all []decide
 
 const selectUnacked = `SELECT merchant_id, store_id, terminal_id FROM terminals
 	WHERE seq > acked_seq AND public_key IS NOT NULL AND token_hash IS NOT NULL AND gone_at IS NULL
+		AND last_seen > clock_timestamp() - $2::interval
 	ORDER BY merchant_id, store_id, terminal_id LIMIT $1`
 
-// Unacked lists terminals that are enrolled and connected and have not stored
+// Unacked lists terminals that are enrolled and present and have not stored
 // their newest state, at most limit.
 func (db *DB) Unacked(ctx context.Context, limit int) (ids []protocol.Identity, err error) {
 	err = db.ask(ctx, "unacked", func(c *pgxpool.Conn) error {
 		ids = nil
-		rows, err := c.Query(ctx, selectUnacked, limit)
+		rows, err := c.Query(ctx, selectUnacked, limit, fleet.Silence)
 		if err != nil {
 			return err
 		}

@@ -126,12 +126,13 @@ func (db *DB) Wanted(ctx context.Context, ids []protocol.Identity) ([]decide.Wan
 	return found.All(now()), nil
 }
 
-// Unacked lists terminals that are enrolled and connected and have not stored
+// Unacked lists terminals that are enrolled and present and have not stored
 // their newest state, at most limit.
 func (db *DB) Unacked(ctx context.Context, limit int) ([]protocol.Identity, error) {
 	rows, err := db.read.QueryContext(ctx, `SELECT merchant_id, store_id, terminal_id FROM terminals
 		WHERE seq > acked_seq AND public_key IS NOT NULL AND token_hash IS NOT NULL AND gone_at IS NULL
-		ORDER BY merchant_id, store_id, terminal_id LIMIT ?`, limit)
+			AND last_seen > ?
+		ORDER BY merchant_id, store_id, terminal_id LIMIT ?`, now().Add(-fleet.Silence).UnixMicro(), limit)
 	if err != nil {
 		return nil, fmt.Errorf("sqlite: unacked: %w", err)
 	}

@@ -107,8 +107,9 @@ func (m *Memory) Unacked(_ context.Context, limit int) ([]protocol.Identity, err
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var ids []protocol.Identity
+	now := m.now()
 	for _, t := range m.sortedTerminals() {
-		if t.NeedsTelling() && t.Enrolled() && t.GoneAt.IsZero() && len(ids) < limit {
+		if t.NeedsTelling() && t.Enrolled() && t.Present(now) && len(ids) < limit {
 			ids = append(ids, t.Identity)
 		}
 	}

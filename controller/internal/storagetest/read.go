@@ -154,7 +154,10 @@ func wanted(t *testing.T, b bench) {
 }
 
 func unacked(t *testing.T, b bench) {
-	enrolled := func(x *fleet.Terminal) { x.PublicKey, x.TokenHash, x.Seq = []byte{1}, []byte{2}, 1 }
+	now := b.now(t)
+	enrolled := func(x *fleet.Terminal) {
+		x.PublicKey, x.TokenHash, x.Seq, x.LastSeen = []byte{1}, []byte{2}, 1, now
+	}
 	for name, do := range map[string]func(*fleet.Terminal){
 		"a-needs":    func(*fleet.Terminal) {},
 		"b-acked":    func(x *fleet.Terminal) { x.AckedSeq = 1 },
@@ -163,7 +166,9 @@ func unacked(t *testing.T, b bench) {
 		"e-no-key":   func(x *fleet.Terminal) { x.PublicKey = nil },
 		"f-no-token": func(x *fleet.Terminal) { x.TokenHash = nil },
 		"g-nothing":  func(x *fleet.Terminal) { x.Seq = 0 },
-		"h-needs":    func(x *fleet.Terminal) { x.LastSeen = day },
+		"h-needs":    func(x *fleet.Terminal) { x.LastSeen = now.Add(-fleet.Silence / 2) },
+		"i-silent":   func(x *fleet.Terminal) { x.LastSeen = now.Add(-fleet.Silence) },
+		"j-never":    func(x *fleet.Terminal) { x.LastSeen = x.GoneAt },
 	} {
 		b.shop(t, name)
 		b.change(t, name, func(x *fleet.Terminal) {
