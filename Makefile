@@ -14,7 +14,7 @@ FUZZTIME ?= 20s
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: setup
 setup: ## Install the servers and tools that the tests need (apt, as root), or say what is missing
@@ -32,6 +32,10 @@ run: build ## Run everything on this machine: a controller, two terminals, a pag
 .PHONY: demo
 demo: build ## The same without a person: sales paid, declined, expired, and a power cut; prints what happened
 	bin/galla-sim demo --script
+
+.PHONY: screenshots
+screenshots: build ## Take pictures of the demo's page and of a terminal's glass into screenshots/
+	hack/screenshots.sh bin/galla-sim screenshots
 
 # Stops at the first thing that is wrong, the cheapest first. -count=1 because Go's
 # test cache cannot see the servers and binaries that these tests start.

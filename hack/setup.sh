@@ -1,6 +1,7 @@
 #!/bin/sh
-# Installs what the tests run against: PostgreSQL, Mosquitto and three tools. As
-# root on a Debian-like system by apt, elsewhere it says in one line what is missing.
+# Installs what the tests run against: PostgreSQL, Mosquitto, Chromium and three
+# tools. As root on a Debian-like system by apt, elsewhere it says in one line what
+# is missing.
 set -eu
 
 # have PROGRAM looks where distributions put server programs, too.
@@ -21,6 +22,7 @@ need mosquitto mosquitto
 need mosquitto_pub mosquitto-clients
 need zbarimg zbar-tools
 need xmlsec1 xmlsec1
+need chromium chromium
 [ -n "$missing" ] || exit 0
 
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
