@@ -3,9 +3,11 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -39,7 +41,7 @@ func run(m *testing.M) int {
 
 // TestSQLiteEmbedded runs every session on one machine's stack.
 func TestSQLiteEmbedded(t *testing.T) {
-	sessions(t, func(t testing.TB, _ context.Context) *stack {
+	sessions(t, false, func(t testing.TB, _ context.Context) *stack {
 		return &stack{database: "sqlite:" + filepath.Join(t.TempDir(), "galla.db")}
 	})
 }
@@ -48,7 +50,7 @@ func TestSQLiteEmbedded(t *testing.T) {
 // session has a broker of its own, which it may restart.
 func TestPostgresMosquitto(t *testing.T) {
 	pg := testservers.SharedPostgres(t)
-	sessions(t, func(t testing.TB, ctx context.Context) *stack {
+	sessions(t, true, func(t testing.TB, ctx context.Context) *stack {
 		mosquitto, err := testservers.StartHardenedMosquitto(ctx, "")
 		if err != nil {
 			t.Fatal(err)
@@ -58,7 +60,17 @@ func TestPostgresMosquitto(t *testing.T) {
 		if err := os.WriteFile(password, []byte(mosquitto.AdminPassword), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		return &stack{database: pg.NewDatabase(t), mosquitto: mosquitto, brokerPassword: password}
+		database := pg.NewDatabase(t)
+		return &stack{
+			database: database, mosquitto: mosquitto, brokerPassword: password,
+			sql: func(statement string) error {
+				u, err := url.Parse(database)
+				if err != nil {
+					return err
+				}
+				return pg.Exec(ctx, strings.TrimPrefix(u.Path, "/"), statement)
+			},
+		}
 	})
 }
 
@@ -67,11 +79,20 @@ type stack struct {
 	database       string
 	mosquitto      *testservers.Mosquitto // nil: the embedded broker
 	brokerPassword string
+	// sql changes the database by hand; nil where no other program can.
+	sql func(statement string) error
 }
 
-func sessions(t *testing.T, build func(testing.TB, context.Context) *stack) {
+// sessions runs every script. byHand: another program can change the database.
+func sessions(t *testing.T, byHand bool, build func(testing.TB, context.Context) *stack) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
+		Condition: func(name string) (bool, error) {
+			if name == "sql" {
+				return byHand, nil
+			}
+			return false, fmt.Errorf("unknown condition %s", name)
+		},
 		Setup: func(env *testscript.Env) error {
 			tb := env.T().(testing.TB)
 			h := newHouse(tb, build(tb, context.Background()), env)
@@ -101,6 +122,7 @@ func sessions(t *testing.T, build func(testing.TB, context.Context) *stack) {
 			"readme":     readmeCommand,
 			"sample":     sampleCommand,
 			"storm":      stormCommand,
+			"shut":       shutCommand,
 		},
 	})
 }

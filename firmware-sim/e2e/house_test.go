@@ -147,6 +147,18 @@ func terminalCommand(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv(args[0], "http://"+address)
 }
 
+// shutCommand: shut MERCHANT.STORE.TERMINAL takes a terminal out of service, as
+// an operator does in the database.
+func shutCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: shut MERCHANT.STORE.TERMINAL")
+	}
+	ids := strings.Split(args[0], ".")
+	ts.Check(of(ts).stack.sql(fmt.Sprintf(
+		"UPDATE terminals SET active = false WHERE merchant_id = '%s' AND store_id = '%s' AND terminal_id = '%s'",
+		ids[0], ids[1], ids[2])))
+}
+
 func (h *house) terminal(ts *testscript.TestScript, name string) *terminal {
 	tm, ok := h.terminals[name]
 	if !ok {

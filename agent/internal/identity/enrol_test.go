@@ -91,12 +91,14 @@ func TestAnswersThatAreNoEnrolment(t *testing.T) {
 		handler http.HandlerFunc
 		says    string
 	}{
-		"refused":            {says(403, `{"code":"UNKNOWN_TERMINAL","message":"there is no such terminal"}`), "enrolment refused: UNKNOWN_TERMINAL there is no such terminal"},
-		"refused in HTML":    {says(502, "<html>"), "enrolment refused: HTTP 502 Bad Gateway"},
-		"very long refusal":  {says(400, `{"code":"`+strings.Repeat("X", 5000)+`"}`), "enrolment refused: " + strings.Repeat("X", 200)},
-		"not JSON":           {says(200, "hello"), "enrol: the answer is no enrolment"},
-		"endless":            {says(200, strings.Repeat(" ", maxAnswer+1)), "longer than 65536 bytes"},
-		"redirect":           {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect) }, "enrolment refused: HTTP 307"},
+		"refused":           {says(403, `{"code":"UNKNOWN_TERMINAL","message":"there is no such terminal"}`), "enrolment refused: UNKNOWN_TERMINAL there is no such terminal"},
+		"refused in HTML":   {says(502, "<html>"), "enrolment refused: HTTP 502 Bad Gateway"},
+		"very long refusal": {says(400, `{"code":"`+strings.Repeat("X", 5000)+`"}`), "enrolment refused: " + strings.Repeat("X", 200)},
+		"not JSON":          {says(200, "hello"), "enrol: the answer is no enrolment"},
+		"endless":           {says(200, strings.Repeat(" ", maxAnswer+1)), "longer than 65536 bytes"},
+		"redirect": {func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
+		}, "enrolment refused: HTTP 307"},
 		"another terminal":   {answer(func(a *protocol.EnrolAnswer) { a.Identity.TerminalID = "other" }), "wrong answer: credentials are for MERCHANTUAT.teststore1.other"},
 		"no token":           {answer(func(a *protocol.EnrolAnswer) { a.Token = "" }), "wrong answer: no token"},
 		"no broker":          {answer(func(a *protocol.EnrolAnswer) { a.Brokers = nil }), "wrong answer: no broker"},

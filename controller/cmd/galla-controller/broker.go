@@ -37,6 +37,8 @@ type terminalBroker interface {
 	Close(ctx context.Context) error
 	// Provision lets a terminal in with a new token; what it used before is cut.
 	Provision(ctx context.Context, id protocol.Identity, token string) error
+	// Revoke shuts a terminal out and cuts it. Only nil means that it is out.
+	Revoke(ctx context.Context, id protocol.Identity) error
 	// URL is what terminals are told.
 	URL() string
 	// Ready says what is wrong, or nil.
@@ -102,6 +104,11 @@ func (e *embedded) Run(ctx context.Context) {
 
 func (e *embedded) Provision(_ context.Context, id protocol.Identity, _ string) error {
 	e.Kick(id) // the token's hash is in the terminal's row, which is asked
+	return nil
+}
+
+func (e *embedded) Revoke(_ context.Context, id protocol.Identity) error {
+	e.Kick(id) // authenticate refuses a terminal that is not active
 	return nil
 }
 
@@ -183,6 +190,10 @@ func (e *external) Close(context.Context) error { return nil } // Run ends with 
 
 func (e *external) Provision(ctx context.Context, id protocol.Identity, token string) error {
 	return e.dynsec.Provision(ctx, id, token)
+}
+
+func (e *external) Revoke(ctx context.Context, id protocol.Identity) error {
+	return e.dynsec.Revoke(ctx, id)
 }
 
 func (e *external) URL() string    { return e.public }

@@ -21,13 +21,14 @@ import (
 	"github.com/galla-pay/galla/controller/internal/ops"
 	"github.com/galla-pay/galla/controller/internal/payapi"
 	"github.com/galla-pay/galla/controller/internal/sweep"
+	"github.com/galla-pay/galla/protocol"
 )
 
 const (
 	// shutdownTime is how long a stop may take before it is forced.
 	shutdownTime = 15 * time.Second
 	// refreshEvery is how often the merchants' data is read anew.
-	refreshEvery = 5 * time.Second
+	refreshEvery = 2 * time.Second
 )
 
 // serveCommand serves everything.
@@ -126,7 +127,7 @@ func (c *controller) run(ctx context.Context, writers int) error {
 	go func() { journalDone <- c.journal.Run(work) }()
 	sweeper := &sweep.Sweeper{Journal: c.journal, Find: c.db.Due, Log: c.log}
 	for _, run := range []func(context.Context){
-		c.link.Run, c.callback.Run, sweeper.Run, c.people.keepFresh, c.measure, c.broker.Run,
+		c.link.Run, c.callback.Run, sweeper.Run, c.people.keepFresh, c.shutOut, c.measure, c.broker.Run,
 	} {
 		background.Go(func() { run(work) })
 	}
@@ -192,6 +193,35 @@ func (c *controller) newCallback() (*callback.Sender, error) {
 			return callback.Notice{Body: body, SaltKey: string(key.Secret), SaltIndex: index}, err
 		},
 	})
+}
+
+// shutOut revokes terminals that are not active any more: they are cut, and
+// their credentials are worth nothing, within 5 s of the change.
+func (c *controller) shutOut(ctx context.Context) {
+	tick := time.NewTicker(refreshEvery)
+	defer tick.Stop()
+	out := map[protocol.Identity]bool{}
+	for {
+		now := map[protocol.Identity]bool{}
+		for _, id := range c.people.get().Inactive() {
+			now[id] = out[id]
+			if out[id] {
+				continue
+			}
+			if err := c.broker.Revoke(ctx, id); err != nil {
+				c.log.Warn("terminal could not be shut out; it is tried again", "terminal", id, "error", err)
+				continue
+			}
+			c.log.Info("terminal shut out", "terminal", id)
+			now[id] = true
+		}
+		out = now
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
 }
 
 // measureEvery is how often the numbers that nobody counts are looked at.

@@ -84,6 +84,17 @@ func (d *Directory) Terminal(id protocol.Identity) (Terminal, bool) {
 	return t, ok
 }
 
+// Inactive lists the terminals that may not be used.
+func (d *Directory) Inactive() []protocol.Identity {
+	var ids []protocol.Identity
+	for id, t := range d.terminals {
+		if !t.Active {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
 // Payee looks a VPA up; case does not matter.
 func (d *Directory) Payee(vpa protocol.VPA) (Payee, bool) {
 	p, ok := d.payees[lower(vpa)]
