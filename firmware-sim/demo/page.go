@@ -123,8 +123,8 @@ func (s *stage) readSale(w http.ResponseWriter, r *http.Request) (*counter, Sale
 	if err != nil {
 		return nil, Sale{}, err
 	}
-	if !amount.Valid() {
-		return nil, Sale{}, fmt.Errorf("amount is 0.01 to %s rupees", protocol.MaxPaise.Rupees())
+	if amount < leastSale || amount > mostSale {
+		return nil, Sale{}, fmt.Errorf("amount is %s to %s rupees", leastSale.Rupees(), mostSale.Rupees())
 	}
 	if request.ExpiresIn == 0 {
 		request.ExpiresIn = pageExpiresIn
@@ -227,3 +227,9 @@ func (s *stage) serveEvents(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 }
+
+// A Dynamic QR asks for 1 to 8000 rupees (PRD 4.2).
+const (
+	leastSale protocol.Paise = 100
+	mostSale  protocol.Paise = 800_000
+)

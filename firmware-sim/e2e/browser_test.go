@@ -98,7 +98,7 @@ func TestPages(t *testing.T) {
 	t.Run("a wrong sale is refused in words and changes nothing", func(t *testing.T) {
 		p := chromium.open(t, demo.page+"/", 1280)
 		p.says(at(1, ".says"), "Ready")
-		for _, amount := range []string{"0", "0.001", "-1", "1e3", "ten", "99999999999999999999", "<b>1</b>"} {
+		for _, amount := range []string{"0", "0.001", "-1", "1e3", "ten", "99999999999999999999", "<b>1</b>", "0.99", "8000.01"} {
 			p.evaluate(`saletrouble.textContent = ''`)
 			p.enter("#amount", amount)
 			p.press("#sale button")
@@ -106,12 +106,6 @@ func TestPages(t *testing.T) {
 			if saw := p.complained(); !strings.Contains(saw, "/sales answered 400") {
 				t.Errorf("%q: the network saw %q", amount, saw)
 			}
-		}
-		// What only the API can know is too little or too much is in the timeline.
-		for i, amount := range []string{"0.99", "8000.01"} {
-			p.enter("#amount", amount)
-			p.press("#sale button")
-			p.await(fmt.Sprintf(`[...timeline.children].filter((line) => line.textContent.includes('refused, INVALID_AMOUNT')).length === %d`, i+1))
 		}
 		p.enter("#amount", "8.00")
 		p.press("#sale button")
