@@ -201,13 +201,6 @@ func lastWill(t *testing.T, w *world, g *terminal) {
 	if row := w.terminal(t, g.id); !row.GoneAt.IsZero() {
 		t.Errorf("back, and still gone: %+v", row)
 	}
-	// DISCONNECT makes a will void. First all commands are read: a socket that
-	// is closed over unread bytes is reset, and the DISCONNECT with it.
-	g.deafen()
-	g.client.Disconnect(uint(patience.Milliseconds()))
-	g.connect()
-	g.listen()
-	g.sync()
 	if got := w.counted("presence"); got != wills+2 {
 		t.Errorf("%d wills came, want 2", got-wills)
 	}
