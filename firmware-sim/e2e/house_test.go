@@ -24,6 +24,7 @@ type house struct {
 	controller *process
 	terminals  map[string]*terminal
 	catcher    *catcher
+	noise      int // sales that only made traffic
 }
 
 type terminal struct {
