@@ -45,6 +45,13 @@ func intruderCommand(ts *testscript.TestScript, neg bool, args []string) {
 		"result": map[string]any{"outcome": "succeeded", "amountPaise": 24500, "merchantTransactionId": "P1"},
 	})
 	ts.Check(err)
+	if m := h.stack.mosquitto; m != nil {
+		// Who may listen hears something, or the silence below says nothing.
+		admin := []string{"-i", "control", "-u", m.AdminUsername, "-P", m.AdminPassword}
+		if h.listen(ts, protocol.ReportTopic(victim), admin) == "" {
+			ts.Fatalf("nothing is said on %s", protocol.ReportTopic(victim))
+		}
+	}
 	for name, who := range map[string][]string{
 		"nobody":                     {"-i", "nobody"},
 		"made-up credentials":        {"-i", victim.String(), "-u", victim.String(), "-P", "guess"},
@@ -52,7 +59,9 @@ func intruderCommand(ts *testscript.TestScript, neg bool, args []string) {
 		"another as the victim's id": {"-i", victim.String(), "-u", other.String(), "-P", token},
 	} {
 		for _, topic := range []string{protocol.CommandTopic(victim), protocol.ReportTopic(victim), "galla/v1/+/command", "#"} {
-			h.mustNotRead(ts, name, topic, who)
+			if heard := h.listen(ts, topic, who); heard != "" {
+				ts.Fatalf("%s read from %s: %s", name, topic, heard)
+			}
 		}
 		for _, topic := range []string{protocol.CommandTopic(victim), protocol.ReportTopic(victim), protocol.PresenceTopic(victim)} {
 			_ = h.mosquitto("mosquitto_pub", append(who, "-t", topic, "-q", "1", "-m", string(paid))...).Run()
@@ -69,9 +78,9 @@ func (h *house) mosquitto(program string, args ...string) *exec.Cmd {
 	return exec.Command(program, append([]string{"-h", u.Hostname(), "-p", u.Port(), "-V", "mqttv311"}, args...)...)
 }
 
-// mustNotRead subscribes for a second, while one sale after another keeps the
-// victim's topics busy both ways, and wants silence.
-func (h *house) mustNotRead(ts *testscript.TestScript, name, topic string, who []string) {
+// listen subscribes for a second, while one sale after another keeps the
+// victim's topics busy both ways, and returns what it heard.
+func (h *house) listen(ts *testscript.TestScript, topic string, who []string) string {
 	listening := h.mosquitto("mosquitto_sub", append(who, "-t", topic, "-q", "1", "-W", "1")...)
 	var heard strings.Builder
 	listening.Stdout = &heard
@@ -96,9 +105,7 @@ func (h *house) mustNotRead(ts *testscript.TestScript, name, topic string, who [
 		case <-tick.C:
 		}
 	}
-	if heard.Len() > 0 {
-		ts.Fatalf("%s read from %s: %s", name, topic, heard.String())
-	}
+	return heard.String()
 }
 
 // enrol gets a terminal's credentials from the sandbox.
