@@ -23,6 +23,12 @@ func ValidID(s string, max int) bool {
 	return !strings.ContainsFunc(s, func(c rune) bool { return !idRune(c) })
 }
 
+// ValidShortOrderID reports whether s is 4 to 8 digits, as a cashier types them
+// to pull an OPEN order (phonepe-api: Payment init). Leading zeros matter.
+func ValidShortOrderID(s string) bool {
+	return len(s) >= 4 && len(s) <= 8 && !strings.ContainsFunc(s, func(c rune) bool { return c < '0' || c > '9' })
+}
+
 func idRune(c rune) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c == '-'
 }

@@ -7,7 +7,10 @@ package protocol
 //
 //   - 1 (2026-11): sync, report, heartbeat, presence up; state, keys down. One
 //     Dynamic-QR sale at a time.
-const Version = 1
+//   - 2 (2026-11): pull up, and its answer in the state; prompt, pay modes and
+//     card facts. A terminal of version 1 would draw a QR where only a card is
+//     allowed, and without asking the cashier, so the two do not mix.
+const Version = 2
 
 // Type tells the messages apart.
 type Type string
@@ -20,6 +23,7 @@ const (
 	TypeReport    Type = "report"    // up: what is
 	TypeHeartbeat Type = "heartbeat" // up: still here
 	TypePresence  Type = "presence"  // up: last will, published by the broker
+	TypePull      Type = "pull"      // up: the cashier asks for an OPEN order
 )
 
 // Header begins every message. Identity is inside the signature, so that a
@@ -52,6 +56,9 @@ type State struct {
 	Result *Result `json:"result,omitempty"`
 	// Waiting counts the sales that wait behind Sale.
 	Waiting int `json:"waiting,omitempty"`
+	// Pull answers the terminal's last pull; nil: it never pulled, or the
+	// answer is of no use any more.
+	Pull *PullAnswer `json:"pull,omitempty"`
 	// Display says what the idle screen shows.
 	Display Display `json:"display"`
 }
@@ -67,6 +74,15 @@ const (
 	PhasePaying    Phase = "paying"    // the customer pays: the QR is dead, show "checking"
 )
 
+// PayMode is how a customer may pay at a terminal (phonepe-api: paymentModes).
+type PayMode string
+
+// The pay modes. Values are on the wire and in the API: never change one.
+const (
+	PayCard PayMode = "CARD"
+	PayDQR  PayMode = "DQR"
+)
+
 // Sale is a sale request.
 type Sale struct {
 	PaymentID             string `json:"paymentId"`
@@ -74,13 +90,23 @@ type Sale struct {
 	OrderID               string `json:"orderId"`
 	Phase                 Phase  `json:"phase"`
 	AmountPaise           Paise  `json:"amountPaise"`
-	// QR is the upi://pay link to draw, character for character.
-	QR string `json:"qr"`
+	// ShortOrderID is what the cashier typed to pull it; empty for a sale that
+	// was pushed.
+	ShortOrderID string `json:"shortOrderId,omitempty"`
+	// PayModes are the modes that the customer may choose of, never empty. With
+	// one, there is nothing to choose.
+	PayModes []PayMode `json:"payModes"`
+	// Chosen is the mode that was presented; empty before.
+	Chosen PayMode `json:"chosen,omitempty"`
+	// QR is the upi://pay link to draw, character for character; empty where
+	// DQR is not among PayModes.
+	QR string `json:"qr,omitempty"`
 	// LeftMillis and TotalMillis are durations, never times of day: what is
 	// left when the message was signed, and the whole (DESIGN section 3.3).
 	LeftMillis  int64 `json:"leftMillis"`
 	TotalMillis int64 `json:"totalMillis"`
-	// Prompt asks for the confirm/reject pop-up first.
+	// Prompt asks for the confirm/reject pop-up first; it is false once the
+	// cashier has accepted.
 	Prompt bool `json:"prompt,omitempty"`
 }
 
@@ -93,6 +119,9 @@ const (
 	OutcomeFailed    Outcome = "failed"
 	OutcomeExpired   Outcome = "expired"
 	OutcomeCancelled Outcome = "cancelled"
+	// OutcomeUnknown frees the terminal while nobody knows yet whether the
+	// customer has paid: "not confirmed, do not pay again" (failure matrix R13).
+	OutcomeUnknown Outcome = "unknown"
 )
 
 // Result is the signed end of a payment. A terminal draws PAID only for a
@@ -111,10 +140,36 @@ type Result struct {
 	AgeMillis int64 `json:"ageMillis"`
 }
 
+// PullOutcome is what came of a pull.
+type PullOutcome string
+
+// The outcomes of a pull. Values are on the wire: never change one.
+const (
+	PullTaken   PullOutcome = "taken"   // the sale of this state is the order
+	PullOther   PullOutcome = "other"   // another terminal has it: By and AgeMillis say which and since when
+	PullUnknown PullOutcome = "unknown" // no live order of this store has that short id
+	PullEnded   PullOutcome = "ended"   // its time was over, or it was cancelled or paid
+	PullBusy    PullOutcome = "busy"    // this terminal has a sale already
+)
+
+// PullAnswer says what came of a pull. Like all of a state it may be told any
+// number of times; PullID ties it to its question.
+type PullAnswer struct {
+	PullID       string      `json:"pullId"`
+	ShortOrderID string      `json:"shortOrderId"`
+	Outcome      PullOutcome `json:"outcome"`
+	// By is the terminal that has the order, with PullOther.
+	By string `json:"by,omitempty"`
+	// AgeMillis is how long before signing By took it, with PullOther.
+	AgeMillis int64 `json:"ageMillis,omitempty"`
+}
+
 // Display is what a terminal needs to know for its idle screen.
 type Display struct {
 	MerchantName string `json:"merchantName"`
 	Label        string `json:"label"`
+	// Pull: OPEN orders may be pulled at this terminal.
+	Pull bool `json:"pull,omitempty"`
 }
 
 // Mode is what a terminal is doing (DESIGN section 3.3).
@@ -126,6 +181,9 @@ const (
 	ModeEnrolling  Mode = "enrolling"
 	ModeOffline    Mode = "offline"
 	ModeIdle       Mode = "idle"
+	ModePulling    Mode = "pulling"   // the keypad for a short order id
+	ModePrompting  Mode = "prompting" // asking the cashier to accept or reject
+	ModeChoosing   Mode = "choosing"  // asking for CARD or DQR
 	ModePresenting Mode = "presenting"
 	ModeChecking   Mode = "checking"
 	ModeResult     Mode = "result"
@@ -140,10 +198,30 @@ type FactKind string
 // The facts. Values are on the wire: never change one.
 const (
 	FactReceived  FactKind = "received"  // the sale request is stored on the terminal's disk
-	FactPresented FactKind = "presented" // the QR is on glass
+	FactAccepted  FactKind = "accepted"  // the cashier accepted the prompt
+	FactRejected  FactKind = "rejected"  // the cashier rejected it
+	FactPresented FactKind = "presented" // the QR is on glass, or the card is wanted; PayMode says which
 	FactRefused   FactKind = "refused"   // the terminal cannot take the sale; Reason says why
 	FactShown     FactKind = "shown"     // the result is on glass
+
+	// What the card reader says. After read the QR is dead and the outcome is
+	// open until one of the other three; unknown may be followed by another.
+	FactCardRead     FactKind = "card_read"
+	FactCardApproved FactKind = "card_approved" // Card has the details
+	FactCardDeclined FactKind = "card_declined" // Reason is the reader's word
+	FactCardUnknown  FactKind = "card_unknown"  // the reader or its bank gave no answer
 )
+
+// Card is what an approval says of the card. A card number is never in it
+// (failure matrix T23).
+type Card struct {
+	// RRN is the acquirer's 12-digit retrieval reference number.
+	RRN         string `json:"rrn"`
+	AmountPaise Paise  `json:"amountPaise"`
+	Last4       string `json:"last4"`
+	Network     string `json:"network"` // VISA, MASTERCARD, RUPAY ...
+	Type        string `json:"type"`    // CREDIT or DEBIT
+}
 
 // Fact is one thing that happened, numbered 1, 2, 3 ... within the spool's
 // epoch.
@@ -152,6 +230,8 @@ type Fact struct {
 	Kind      FactKind `json:"kind"`
 	PaymentID string   `json:"paymentId"`
 	Reason    string   `json:"reason,omitempty"`
+	PayMode   PayMode  `json:"payMode,omitempty"` // with presented
+	Card      *Card    `json:"card,omitempty"`    // with card_approved
 }
 
 // Report is what is. Facts holds every fact that is not yet acknowledged,
@@ -174,9 +254,25 @@ type Report struct {
 	Facts     []Fact `json:"facts,omitempty"`
 	// Nonce is set in a sync only.
 	Nonce string `json:"nonce,omitempty"`
+	// Holds is the payment of the sale request that is stored, in a sync only.
+	// A terminal that had stored an OPEN order and does not hold it any more
+	// has lost it: the order goes back to the pool (DESIGN 3.2, HandoverLost).
+	Holds string `json:"holds,omitempty"`
 	// Software and Panel are set in a sync only.
 	Software string `json:"software,omitempty"`
 	Panel    string `json:"panel,omitempty"`
+}
+
+// Pull asks for an OPEN order of the terminal's store. The terminal repeats it,
+// with the same PullID, until a state answers it.
+type Pull struct {
+	Header
+	Session string `json:"session"`
+	// PullID is random, 8 to 40 characters of [A-Za-z0-9_-], new for every time
+	// that the cashier presses OK.
+	PullID string `json:"pullId"`
+	// ShortOrderID is 4 to 8 digits; leading zeros matter.
+	ShortOrderID string `json:"shortOrderId"`
 }
 
 // Heartbeat says that the terminal is still here and which state it has.

@@ -23,6 +23,7 @@ type Up struct {
 	Report    *Report // a report or a sync
 	Heartbeat *Heartbeat
 	Presence  *Presence
+	Pull      *Pull
 }
 
 // OpenUp verifies a message that came on a topic of the terminal id, signed by
@@ -49,6 +50,13 @@ func OpenUp(message []byte, key PublicKeys, id Identity) (Up, error) {
 		p := new(Presence)
 		err := decode(payload, p, &p.Header, id, head.Type)
 		return Up{Presence: p}, err
+	case TypePull:
+		p := new(Pull)
+		err := decode(payload, p, &p.Header, id, head.Type)
+		if err == nil && (!ValidID(p.PullID, 40) || len(p.PullID) < 8 || !ValidShortOrderID(p.ShortOrderID)) {
+			return Up{}, fmt.Errorf("%w: a pull without a pull id or a short order id", ErrForm)
+		}
+		return Up{Pull: p}, err
 	}
 	return Up{}, fmt.Errorf("%w: type %q", ErrForm, head.Type)
 }

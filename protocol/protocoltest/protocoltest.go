@@ -47,13 +47,21 @@ func Examples() []Example {
 		return protocol.Header{V: protocol.Version, Type: t, Identity: Identity}
 	}
 	display := protocol.Display{MerchantName: "Galla Test Store", Label: "Counter 1"}
+	pulls := display
+	pulls.Pull = true
 	sale := &protocol.Sale{
 		PaymentID: "GP0DA4G2Q7PTUK1B8J5SR0C6E9LM", MerchantTransactionID: "TXN0015985", OrderID: "MRCHN1RORDID10111114",
-		Phase: protocol.PhaseOffered, AmountPaise: 24500,
+		Phase: protocol.PhaseOffered, AmountPaise: 24500, PayModes: []protocol.PayMode{protocol.PayDQR},
 		QR:         "upi://pay?mode=16&pa=merchant@upi&mc=5411&tr=GP0DA4G2Q7PTUK1B8J5SR0C6E9LM&am=245.00",
 		LeftMillis: 179_990, TotalMillis: 180_000,
 	}
-	const session, epoch, nonce = "5E551011", "E90C4", "10ACE"
+	order := &protocol.Sale{
+		PaymentID: sale.PaymentID, MerchantTransactionID: "test_transaction1", OrderID: "testorder1",
+		Phase: protocol.PhaseTaken, AmountPaise: 24500, ShortOrderID: "0042",
+		PayModes: []protocol.PayMode{protocol.PayCard, protocol.PayDQR}, QR: sale.QR,
+		LeftMillis: 179_990, TotalMillis: 180_000, Prompt: true,
+	}
+	const session, epoch, nonce, pull = "5E551011", "E90C4", "10ACE", "PULL0001"
 	return []Example{
 		{"state-sale", protocol.State{Header: head(protocol.TypeState), Seq: 7, Epoch: epoch, AckSeq: 3, Sale: sale, Display: display}, protocol.PurposeDown, "online"},
 		{"state-result", protocol.State{Header: head(protocol.TypeState), Seq: 8, Epoch: epoch, AckSeq: 5, Display: display, Result: &protocol.Result{
@@ -61,6 +69,21 @@ func Examples() []Example {
 			Outcome: protocol.OutcomeSucceeded, Reference: "0042", AgeMillis: 12,
 		}}, protocol.PurposeDown, "online"},
 		{"state-sync", protocol.State{Header: head(protocol.TypeState), Seq: 8, Nonce: nonce, Epoch: epoch, AckSeq: 5, Display: display}, protocol.PurposeDown, "online"},
+		{"state-pulled", protocol.State{Header: head(protocol.TypeState), Seq: 9, Epoch: epoch, AckSeq: 5, Sale: order, Waiting: 2, Display: pulls, Pull: &protocol.PullAnswer{
+			PullID: pull, ShortOrderID: "0042", Outcome: protocol.PullTaken,
+		}}, protocol.PurposeDown, "online"},
+		{"state-pull-refused", protocol.State{Header: head(protocol.TypeState), Seq: 9, Epoch: epoch, AckSeq: 5, Display: pulls, Pull: &protocol.PullAnswer{
+			PullID: pull, ShortOrderID: "0042", Outcome: protocol.PullOther, By: "testterminal2", AgeMillis: 61_000,
+		}}, protocol.PurposeDown, "online"},
+		{"pull", protocol.Pull{Header: head(protocol.TypePull), Session: session, PullID: pull, ShortOrderID: "0042"}, protocol.PurposeUp, "device"},
+		{"report-card", protocol.Report{Header: head(protocol.TypeReport), Session: session, Epoch: epoch, AckSeq: 7, Mode: protocol.ModeChecking, PaymentID: sale.PaymentID, Facts: []protocol.Fact{
+			{N: 6, Kind: protocol.FactAccepted, PaymentID: sale.PaymentID},
+			{N: 7, Kind: protocol.FactPresented, PaymentID: sale.PaymentID, PayMode: protocol.PayCard},
+			{N: 8, Kind: protocol.FactCardRead, PaymentID: sale.PaymentID},
+			{N: 9, Kind: protocol.FactCardApproved, PaymentID: sale.PaymentID, Card: &protocol.Card{
+				RRN: "632512004217", AmountPaise: sale.AmountPaise, Last4: "4242", Network: "VISA", Type: "DEBIT",
+			}},
+		}}, protocol.PurposeUp, "device"},
 		{"sync", protocol.Report{Header: head(protocol.TypeSync), Session: session, Epoch: epoch, AckSeq: 7, Mode: protocol.ModeOffline, Nonce: nonce, Software: "1.0.0", Panel: "st7789"}, protocol.PurposeUp, "device"},
 		{"report", protocol.Report{Header: head(protocol.TypeReport), Session: session, Epoch: epoch, AckSeq: 7, Mode: protocol.ModePresenting, PaymentID: sale.PaymentID, Facts: []protocol.Fact{
 			{N: 4, Kind: protocol.FactReceived, PaymentID: sale.PaymentID}, {N: 5, Kind: protocol.FactPresented, PaymentID: sale.PaymentID},

@@ -75,6 +75,8 @@ func TestGoldensAreRead(t *testing.T) {
 				got = *up.Heartbeat
 			case up.Presence != nil:
 				got = *up.Presence
+			case up.Pull != nil:
+				got = *up.Pull
 			}
 		}
 		if err != nil {
@@ -127,7 +129,7 @@ func TestRefusals(t *testing.T) {
 		{"by a key under another's id", forged, protocoltest.Identity, protocol.ErrSignature},
 		{"of another purpose", sign("online", protocol.PurposeUp, state), protocoltest.Identity, protocol.ErrForm},
 		{"of another version", sign("online", protocol.PurposeDown, future), protocoltest.Identity, protocol.ErrVersion},
-		{"of another type", sign("online", protocol.PurposeDown, protocol.Heartbeat{Header: protocol.Header{V: 1, Type: protocol.TypeHeartbeat, Identity: protocoltest.Identity}}), protocoltest.Identity, protocol.ErrForm},
+		{"of another type", sign("online", protocol.PurposeDown, protocol.Heartbeat{Header: protocol.Header{V: protocol.Version, Type: protocol.TypeHeartbeat, Identity: protocoltest.Identity}}), protocoltest.Identity, protocol.ErrForm},
 		{"not signed", protocoltest.JSON("state-result"), protocoltest.Identity, protocol.ErrForm},
 		{"empty", nil, protocoltest.Identity, protocol.ErrForm},
 		{"too large", make([]byte, protocol.MaxMessage+1), protocoltest.Identity, protocol.ErrForm},
@@ -144,6 +146,32 @@ func TestRefusals(t *testing.T) {
 				// Base64url has no two spellings of one message here.
 				t.Fatalf("byte %d bit %d changed and still believed: %+v", i, bit, s)
 			}
+		}
+	}
+}
+
+// TestPullsAreChecked: what a cashier cannot have typed is refused at the wire.
+func TestPullsAreChecked(t *testing.T) {
+	device := protocol.PublicKeys{protocoltest.Key("device").ID: protocoltest.Public("device")}
+	for _, tt := range []struct {
+		pullID, short string
+		ok            bool
+	}{
+		{"PULL0001", "0042", true}, {"PULL0001", "12345678", true}, {"a_b-c-d1", "0000", true},
+		{"PULL001", "0042", false}, {"", "0042", false}, {"PULL 001", "0042", false},
+		{"PULL0001", "042", false}, {"PULL0001", "123456789", false}, {"PULL0001", "", false},
+		{"PULL0001", "12a4", false}, {"PULL0001", "-123", false}, {"PULL0001", "\u0661\u0662\u0663\u0664", false},
+	} {
+		message, err := protocoltest.Key("device").Sign(protocol.PurposeUp, protocol.Pull{
+			Header:  protocol.Header{V: protocol.Version, Type: protocol.TypePull, Identity: protocoltest.Identity},
+			Session: "S", PullID: tt.pullID, ShortOrderID: tt.short,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		up, err := protocol.OpenUp(message, device, protocoltest.Identity)
+		if (err == nil) != tt.ok || tt.ok && up.Pull.ShortOrderID != tt.short {
+			t.Errorf("pull %q of %q: %v", tt.pullID, tt.short, err)
 		}
 	}
 }
