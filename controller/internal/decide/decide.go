@@ -11,6 +11,7 @@
 package decide
 
 import (
+	"cmp"
 	"sort"
 
 	"github.com/galla-pay/galla/controller/internal/payment"
@@ -34,11 +35,14 @@ type MessageKey struct{ OrgID, MsgID string }
 // TxnKey is unique for ever: one transaction of an organisation.
 type TxnKey struct{ OrgID, TxnID string }
 
+// ShortKey names a short order id of a store.
+type ShortKey struct{ MerchantID, StoreID, Code string }
+
 // Needs names rows. The storage adds what follows from them: the payment of a
 // token, the terminal of a payment, the sale and the waiting sales of a
 // terminal. References that never change (token to payment, payment to
 // terminal) are followed before anything is locked; then rows are locked in
-// the order terminals, payments, quotes, each in key order.
+// the order terminals, payments, quotes, short orders, credits, each in key order.
 type Needs struct {
 	Terminals []protocol.Identity
 	Payments  []string      // by our id
@@ -46,6 +50,8 @@ type Needs struct {
 	Tokens    []string      // quotes
 	Messages  []MessageKey  // asked: was it used?
 	Txns      []TxnKey      // asked: was it used?
+	Short     []ShortKey    // the short order and the payment that it stands for
+	Credits   []TxnKey      // absence is an answer too
 }
 
 // Add joins the needs of two decisions.
@@ -56,6 +62,8 @@ func (n *Needs) Add(m Needs) {
 	n.Tokens = append(n.Tokens, m.Tokens...)
 	n.Messages = append(n.Messages, m.Messages...)
 	n.Txns = append(n.Txns, m.Txns...)
+	n.Short = append(n.Short, m.Short...)
+	n.Credits = append(n.Credits, m.Credits...)
 }
 
 // Sort puts every list in key order and drops repeats: the order in which rows
@@ -70,9 +78,15 @@ func (n *Needs) Sort() {
 	n.Messages = sorted(n.Messages, func(a, b MessageKey) bool {
 		return a.OrgID < b.OrgID || a.OrgID == b.OrgID && a.MsgID < b.MsgID
 	})
-	n.Txns = sorted(n.Txns, func(a, b TxnKey) bool {
-		return a.OrgID < b.OrgID || a.OrgID == b.OrgID && a.TxnID < b.TxnID
+	n.Txns = sorted(n.Txns, TxnKey.less)
+	n.Credits = sorted(n.Credits, TxnKey.less)
+	n.Short = sorted(n.Short, func(a, b ShortKey) bool {
+		return cmp.Or(cmp.Compare(a.MerchantID, b.MerchantID), cmp.Compare(a.StoreID, b.StoreID), cmp.Compare(a.Code, b.Code)) < 0
 	})
+}
+
+func (k TxnKey) less(l TxnKey) bool {
+	return k.OrgID < l.OrgID || k.OrgID == l.OrgID && k.TxnID < l.TxnID
 }
 
 func sorted[T comparable](in []T, less func(a, b T) bool) []T {

@@ -15,13 +15,18 @@ func move(tx *Tx, p payment.Payment, h payment.Happening) (payment.Payment, erro
 		return p, err
 	}
 	tx.PutPayment(moved, events...)
-	if !moved.State.Final() {
-		if moved.State != p.State {
-			showProgress(tx, moved)
-		}
+	switch {
+	case moved.Open && moved.State == payment.Created && p.TerminalID != "":
+		release(tx, p, false) // back to the pool
+		return moved, nil
+	case moved.State == payment.Parked:
+		free(tx, moved)
+		return moved, nil
+	case !moved.State.Final():
+		showProgress(tx, p, moved)
 		return moved, nil
 	}
-	release(tx, moved)
+	release(tx, moved, moved.Reason != payment.ReasonSuperseded)
 	if moved.CallbackURL != "" {
 		tx.AddCallback(Callback{
 			EventID: "EV" + moved.ID, PaymentID: moved.ID, MerchantID: moved.MerchantID,
@@ -31,10 +36,10 @@ func move(tx *Tx, p payment.Payment, h payment.Happening) (payment.Payment, erro
 	return moved, nil
 }
 
-// showProgress tells the terminal when its sale is being paid: the QR is dead.
-// The other moves it has reported itself.
-func showProgress(tx *Tx, p payment.Payment) {
-	if p.State != payment.InProgress {
+// showProgress tells the terminal what changes its screen and did not come from
+// itself: the customer pays, the QR is dead; a cancel was asked for.
+func showProgress(tx *Tx, before, p payment.Payment) {
+	if p.State == before.State && p.CancelAsked == before.CancelAsked || p.State != payment.InProgress {
 		return
 	}
 	if t, ok := terminalOf(tx, p); ok && t.Sale == p.ID {
@@ -43,12 +48,19 @@ func showProgress(tx *Tx, p payment.Payment) {
 	}
 }
 
-// release takes an ended payment off its terminal and gives the terminal the
-// next one that waits. A superseded sale leaves no result: the newer sale is
-// its news.
-func release(tx *Tx, p payment.Payment) {
+// release takes a payment off its terminal and gives the terminal the next one
+// that waits. A superseded sale leaves no result: the newer sale is its news.
+// A terminal that was freed before the end, and still tells that nobody knows
+// it, is told the end.
+func release(tx *Tx, p payment.Payment, tell bool) {
 	t, ok := terminalOf(tx, p)
-	if !ok || !t.Drop(p.ID, p.Reason != payment.ReasonSuperseded) {
+	switch {
+	case !ok:
+		return
+	case t.Drop(p.ID, tell):
+	case tell && t.Result == p.ID:
+		t.Want()
+	default:
 		return
 	}
 	if t.Sale == "" {

@@ -17,6 +17,10 @@ type layer struct {
 	keys          map[payment.Key]string
 	messages      map[MessageKey]bool
 	txns          map[TxnKey]bool
+	short         map[ShortKey]ShortOrder
+	credits       map[TxnKey]Credit
+	shortOrder    []ShortKey
+	creditOrder   []TxnKey
 	terminalOrder []protocol.Identity
 	paymentOrder  []string
 	quoteOrder    []string
@@ -28,6 +32,7 @@ func newLayer() *layer {
 		terminals: map[protocol.Identity]fleet.Terminal{}, payments: map[string]payment.Payment{},
 		quotes: map[string]quote.Quote{}, keys: map[payment.Key]string{},
 		messages: map[MessageKey]bool{}, txns: map[TxnKey]bool{},
+		short: map[ShortKey]ShortOrder{}, credits: map[TxnKey]Credit{},
 	}
 }
 
@@ -53,6 +58,20 @@ func (l *layer) putQuote(q quote.Quote) {
 	l.quotes[q.Token] = q
 }
 
+func (l *layer) putShort(o ShortOrder) {
+	if _, ok := l.short[o.ShortKey]; !ok {
+		l.shortOrder = append(l.shortOrder, o.ShortKey)
+	}
+	l.short[o.ShortKey] = o
+}
+
+func (l *layer) putCredit(c Credit) {
+	if _, ok := l.credits[c.TxnKey]; !ok {
+		l.creditOrder = append(l.creditOrder, c.TxnKey)
+	}
+	l.credits[c.TxnKey] = c
+}
+
 // add lays o over l.
 func (l *layer) add(o *layer) {
 	for _, id := range o.terminalOrder {
@@ -64,6 +83,12 @@ func (l *layer) add(o *layer) {
 	for _, token := range o.quoteOrder {
 		l.putQuote(o.quotes[token])
 	}
+	for _, k := range o.shortOrder {
+		l.putShort(o.short[k])
+	}
+	for _, k := range o.creditOrder {
+		l.putCredit(o.credits[k])
+	}
 	for k := range o.messages {
 		l.messages[k] = true
 	}
@@ -74,8 +99,8 @@ func (l *layer) add(o *layer) {
 	l.rows.QuoteEvents = append(l.rows.QuoteEvents, o.rows.QuoteEvents...)
 	l.rows.Messages = append(l.rows.Messages, o.rows.Messages...)
 	l.rows.ReqPays = append(l.rows.ReqPays, o.rows.ReqPays...)
-	l.rows.Credits = append(l.rows.Credits, o.rows.Credits...)
 	l.rows.Callbacks = append(l.rows.Callbacks, o.rows.Callbacks...)
+	l.rows.Network = append(l.rows.Network, o.rows.Network...)
 }
 
 // changes sorts the rows into new ones and changed ones.
@@ -96,6 +121,20 @@ func (l *layer) changes(snap Snapshot) Changes {
 			c.Quotes = append(c.Quotes, l.quotes[token])
 		} else {
 			c.NewQuotes = append(c.NewQuotes, l.quotes[token])
+		}
+	}
+	for _, k := range l.shortOrder {
+		if _, old := snap.Short[k]; old {
+			c.Short = append(c.Short, l.short[k])
+		} else {
+			c.NewShort = append(c.NewShort, l.short[k])
+		}
+	}
+	for _, k := range l.creditOrder {
+		if _, old := snap.Credits[k]; old {
+			c.Credits = append(c.Credits, l.credits[k])
+		} else {
+			c.NewCredits = append(c.NewCredits, l.credits[k])
 		}
 	}
 	return c

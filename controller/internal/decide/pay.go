@@ -153,7 +153,7 @@ func (d Pay) attempt(tx *Tx, q quote.Quote, p payment.Payment, a PayAnswer) (pay
 			Event: payment.EventPayFailed, Actor: actor, Reason: payment.ReasonUPIPrefix + string(a.Code),
 		})
 	}
-	tx.AddCredit(Credit{
+	tx.PutCredit(Credit{
 		TxnKey: TxnKey{d.OrgID, d.TxnID}, PaymentID: p.ID, Amount: d.Amount, State: CreditApplied, At: tx.Now(),
 	})
 	return move(tx, p, payment.Happening{

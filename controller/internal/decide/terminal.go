@@ -2,6 +2,7 @@ package decide
 
 import (
 	"errors"
+	"time"
 
 	"github.com/galla-pay/galla/controller/internal/fleet"
 	"github.com/galla-pay/galla/controller/internal/payment"
@@ -13,11 +14,15 @@ import (
 // times, in any order.
 type Report struct{ Report protocol.Report }
 
-// Needs names the terminal and the payments that its facts speak of.
+// Needs names the terminal, the payments that its facts speak of, and the
+// credits of approved cards.
 func (d Report) Needs() Needs {
 	n := Needs{Terminals: []protocol.Identity{d.Report.Identity}}
 	for _, f := range d.Report.Facts {
 		n.Payments = append(n.Payments, f.PaymentID)
+		if f.Card != nil {
+			n.Credits = append(n.Credits, cardCredit(f))
+		}
 	}
 	return n
 }
@@ -35,42 +40,164 @@ func (d Report) Decide(tx *Tx) (fleet.Terminal, error) {
 			return fleet.Terminal{}, err
 		}
 	}
+	if err := d.lost(tx); err != nil {
+		return fleet.Terminal{}, err
+	}
 	t, _ = tx.Terminal(t.Identity)
 	return t, nil
 }
 
-// apply takes one fact. A fact about a payment that is not this terminal's, or
-// that comes too late to move it, changes nothing: the terminal learns the
-// truth from the state that answers it.
-func (d Report) apply(tx *Tx, f protocol.Fact) error {
-	p, ok := tx.Payment(f.PaymentID)
-	if id, has := p.Identity(); !ok || !has || id != d.Report.Identity {
+// lost gives an OPEN order back to the pool that this terminal had stored and,
+// by its own sync, does not hold any more. A terminal that never had it stored
+// is still to be told, and silence gives nothing back.
+func (d Report) lost(tx *Tx) error {
+	t, _ := tx.Terminal(d.Report.Identity)
+	if d.Report.Type != protocol.TypeSync || t.Sale == "" || t.Stored != t.Sale || d.Report.Holds == t.Sale {
 		return nil
 	}
-	h := payment.Happening{Actor: "terminal:" + d.Report.Identity.String()}
+	p, ok := tx.Payment(t.Sale)
+	if !ok || !p.Open || p.State != payment.HandedOver {
+		return nil
+	}
+	_, err := move(tx, p, payment.Happening{Event: payment.EventHandoverLost, Actor: d.actor()})
+	return err
+}
+
+func (d Report) actor() string { return "terminal:" + d.Report.Identity.String() }
+
+// events says what each fact is to a payment. A newer agent's fact is
+// acknowledged and not understood.
+var events = map[protocol.FactKind]struct {
+	on     payment.Event
+	reason string
+}{
+	protocol.FactReceived:     {on: payment.EventHandedOver},
+	protocol.FactAccepted:     {on: payment.EventAccepted},
+	protocol.FactRejected:     {payment.EventRejected, payment.ReasonRejectedByCashier},
+	protocol.FactPresented:    {on: payment.EventPresented},
+	protocol.FactRefused:      {payment.EventRefused, payment.ReasonTerminalRefused},
+	protocol.FactCardRead:     {on: payment.EventPayStarted},
+	protocol.FactCardDeclined: {payment.EventPayFailed, payment.ReasonCardDeclined},
+	protocol.FactCardUnknown:  {on: payment.EventPayUnknown},
+}
+
+// apply takes one fact. A fact about a payment that is not this terminal's, or
+// that comes too late to move it, changes nothing: the terminal learns the
+// truth from the state that answers it. Money is another matter: see approved.
+func (d Report) apply(tx *Tx, f protocol.Fact) error {
+	p, ok := tx.Payment(f.PaymentID)
+	if !ok || p.MerchantID != d.Report.Identity.MerchantID {
+		return nil
+	}
+	if f.Kind == protocol.FactCardApproved {
+		return d.approved(tx, p, f)
+	}
+	if id, has := p.Identity(); !has || id != d.Report.Identity {
+		return nil
+	}
+	t, _ := tx.Terminal(d.Report.Identity)
 	switch f.Kind {
-	case protocol.FactReceived:
-		h.Event = payment.EventHandedOver
-	case protocol.FactPresented:
-		h.Event = payment.EventPresented
-	case protocol.FactRefused:
-		h.Event, h.Reason = payment.EventRefused, payment.ReasonTerminalRefused
 	case protocol.FactShown:
 		// The result is on glass. It need not be told again, and the terminal
 		// need not be told that.
-		if t, ok := tx.Terminal(d.Report.Identity); ok && t.Result == f.PaymentID {
+		if t.Result == f.PaymentID {
 			t.Result = ""
 			tx.PutTerminal(t)
 		}
 		return nil
-	default:
-		return nil // a newer agent's fact: acknowledged, not understood
+	case protocol.FactReceived:
+		if t.Sale == f.PaymentID {
+			t.Stored = f.PaymentID
+			tx.PutTerminal(t)
+		}
+	}
+	e, ok := events[f.Kind]
+	if !ok {
+		return nil
+	}
+	h := payment.Happening{Event: e.on, Actor: d.actor(), Reason: e.reason, Window: window(t), Instrument: f.PayMode}
+	switch {
+	case f.Kind == protocol.FactCardRead:
+		h.Instrument = protocol.PayCard
+	case h.Instrument == "" && f.Kind == protocol.FactPresented:
+		h.Instrument = protocol.PayDQR
 	}
 	_, err := move(tx, p, h)
+	return unlessRefused(err)
+}
+
+// unlessRefused forgives what came too late to move a payment.
+func unlessRefused(err error) error {
 	if refused := (*payment.RefusedError)(nil); errors.As(err, &refused) {
 		return nil
 	}
 	return err
+}
+
+// window is how long an EDC customer has at t.
+func window(t fleet.Terminal) time.Duration {
+	if t.WindowSeconds > 0 {
+		return time.Duration(t.WindowSeconds) * time.Second
+	}
+	return payment.Window
+}
+
+// cardCredit names the credit of an approved card. RRNs come round again, so
+// the payment is part of the name.
+func cardCredit(f protocol.Fact) TxnKey {
+	return TxnKey{OrgID: "CARD", TxnID: f.PaymentID + ":" + f.Card.RRN}
+}
+
+// approved takes a card machine's approval: money that arrived. It pays the
+// payment that is waiting for it; in any other case (the payment has ended, or
+// is another terminal's, or the amount differs) it is recorded and reversed, and
+// never dropped (failure matrix R3, R15, R16).
+func (d Report) approved(tx *Tx, p payment.Payment, f protocol.Fact) error {
+	if f.Card == nil || f.Card.RRN == "" || f.Card.AmountPaise <= 0 {
+		return nil // not an approval
+	}
+	key := cardCredit(f)
+	if _, known := tx.Credit(key); known {
+		return nil
+	}
+	credit := Credit{TxnKey: key, PaymentID: p.ID, Amount: f.Card.AmountPaise, State: CreditReceived, At: tx.Now()}
+	id, has := p.Identity()
+	if !has || id != d.Report.Identity || p.State.Final() {
+		reverse(tx, credit)
+		return nil
+	}
+	if p.State.Unpaid() {
+		t, _ := tx.Terminal(id)
+		var err error
+		if p, err = move(tx, p, payment.Happening{
+			Event: payment.EventPayStarted, Actor: d.actor(), Instrument: protocol.PayCard, Window: window(t),
+		}); err != nil {
+			return err
+		}
+	}
+	if f.Card.AmountPaise != p.Amount {
+		reverse(tx, credit)
+		_, err := move(tx, p, payment.Happening{
+			Event: payment.EventPayFailed, Actor: d.actor(), Reason: payment.ReasonAmountDiffers,
+		})
+		return err
+	}
+	credit.State = CreditApplied
+	tx.PutCredit(credit)
+	_, err := move(tx, p, payment.Happening{
+		Event: payment.EventPaySucceeded, Actor: d.actor(), Reference: f.Card.RRN, Settlement: p.Amount,
+		CardLast4: f.Card.Last4, CardNetwork: f.Card.Network, CardType: f.Card.Type,
+	})
+	return err
+}
+
+// reverse gives a credit back that fits no open payment.
+func reverse(tx *Tx, c Credit) {
+	c.State = CreditReversing
+	tx.PutCredit(c)
+	tx.AddNetwork(NetworkRequest{
+		ID: "RV-" + c.OrgID + "-" + c.TxnID, Kind: NetworkReversal, PaymentID: c.PaymentID, TxnKey: c.TxnKey, Amount: c.Amount,
+	})
 }
 
 // Heartbeat notes that a terminal is still here.

@@ -22,6 +22,51 @@ type Snapshot struct {
 	// Messages and Txns hold those that were asked for and are used.
 	Messages map[MessageKey]bool
 	Txns     map[TxnKey]bool
+	// Short and Credits hold those that were asked for and exist. A short
+	// order's payment is among Payments.
+	Short   map[ShortKey]ShortOrder
+	Credits map[TxnKey]Credit
+}
+
+// NewSnapshot makes an empty one.
+func NewSnapshot(now time.Time) Snapshot {
+	return Snapshot{
+		Now: now, Terminals: map[protocol.Identity]fleet.Terminal{}, Payments: map[string]payment.Payment{},
+		Quotes: map[string]quote.Quote{}, Keys: map[payment.Key]string{}, Messages: map[MessageKey]bool{},
+		Txns: map[TxnKey]bool{}, Short: map[ShortKey]ShortOrder{}, Credits: map[TxnKey]Credit{},
+	}
+}
+
+// ShortOrder says which OPEN order a store's short order id stands for: the
+// latest one, which may have ended; table short_orders.
+type ShortOrder struct {
+	ShortKey
+	PaymentID string
+}
+
+// NetworkKind is what the UPI network is asked to do.
+type NetworkKind string
+
+// The kinds. Values are in the database: never change one.
+const (
+	NetworkCollect       NetworkKind = "COLLECT"
+	NetworkCollectRemind NetworkKind = "COLLECT_REMIND"
+	NetworkCollectCancel NetworkKind = "COLLECT_CANCEL"
+	NetworkRefund        NetworkKind = "REFUND"
+	NetworkReversal      NetworkKind = "REVERSAL"
+	NetworkAsk           NetworkKind = "ASK" // how did this attempt end?
+)
+
+// NetworkRequest is an outbox row: the UPI network is to be told or asked
+// something about a payment. TxnKey is the credit that a reversal gives back;
+// Amount is what moves, 0 where nothing does.
+type NetworkRequest struct {
+	ID        string // unique for ever; the message's id is made of it
+	Kind      NetworkKind
+	PaymentID string
+	TxnKey
+	Amount protocol.Paise
+	At     time.Time
 }
 
 // Message is a UPI message that was answered; table upi_messages.
@@ -63,6 +108,7 @@ type CreditState string
 
 // The credit states.
 const (
+	CreditReceived  CreditState = "received"
 	CreditApplied   CreditState = "applied"
 	CreditReversing CreditState = "reversing"
 	CreditReversed  CreditState = "reversed"
@@ -104,14 +150,19 @@ type Changes struct {
 	QuoteEvents []QuoteEvent
 	Messages    []Message
 	ReqPays     []ReqPay
+	NewCredits  []Credit
 	Credits     []Credit
+	NewShort    []ShortOrder
+	Short       []ShortOrder
 	Callbacks   []Callback
+	Network     []NetworkRequest
 }
 
 // Empty reports whether there is nothing to save.
 func (c Changes) Empty() bool {
 	return len(c.Terminals)+len(c.NewPayments)+len(c.Payments)+len(c.Events)+len(c.NewQuotes)+len(c.Quotes)+
-		len(c.QuoteEvents)+len(c.Messages)+len(c.ReqPays)+len(c.Credits)+len(c.Callbacks) == 0
+		len(c.QuoteEvents)+len(c.Messages)+len(c.ReqPays)+len(c.Credits)+len(c.Callbacks)+
+		len(c.NewCredits)+len(c.NewShort)+len(c.Short)+len(c.Network) == 0
 }
 
 // Batch runs decisions one after another over one snapshot. A later decision
@@ -222,8 +273,28 @@ func (tx *Tx) AddReqPay(r ReqPay) {
 	tx.own.rows.ReqPays = append(tx.own.rows.ReqPays, r)
 }
 
-// AddCredit adds a credit.
-func (tx *Tx) AddCredit(c Credit) { tx.own.rows.Credits = append(tx.own.rows.Credits, c) }
+// Credit reads a credit that the decision named.
+func (tx *Tx) Credit(k TxnKey) (Credit, bool) {
+	return lookup(k, tx.own.credits, tx.batch.done.credits, tx.batch.snap.Credits)
+}
+
+// PutCredit adds or changes a credit.
+func (tx *Tx) PutCredit(c Credit) { tx.own.putCredit(c) }
+
+// Short reads a short order that the decision named.
+func (tx *Tx) Short(k ShortKey) (ShortOrder, bool) {
+	return lookup(k, tx.own.short, tx.batch.done.short, tx.batch.snap.Short)
+}
+
+// PutShort adds or changes a short order.
+func (tx *Tx) PutShort(o ShortOrder) { tx.own.putShort(o) }
+
+// AddNetwork adds an outbox row for the UPI network. Its id is the payment's
+// with what makes it one of its kind, so that a repeat is seen.
+func (tx *Tx) AddNetwork(r NetworkRequest) {
+	r.At = tx.Now()
+	tx.own.rows.Network = append(tx.own.rows.Network, r)
+}
 
 // AddCallback adds an outbox row.
 func (tx *Tx) AddCallback(c Callback) { tx.own.rows.Callbacks = append(tx.own.rows.Callbacks, c) }

@@ -7,7 +7,6 @@ import (
 	"github.com/galla-pay/galla/controller/internal/fleet"
 	"github.com/galla-pay/galla/controller/internal/merchant"
 	"github.com/galla-pay/galla/controller/internal/payment"
-	"github.com/galla-pay/galla/controller/internal/quote"
 	"github.com/galla-pay/galla/protocol"
 )
 
@@ -20,6 +19,7 @@ type world struct {
 	events    map[string][]payment.Record
 	reqPays   []ReqPay
 	credits   []Credit
+	network   []NetworkRequest
 	callbacks []Callback
 	messages  []Message
 }
@@ -32,12 +32,9 @@ var (
 )
 
 func newWorld(t testing.TB) *world {
-	return &world{t: t, events: map[string][]payment.Record{}, snap: Snapshot{
-		Now:       start,
-		Terminals: map[protocol.Identity]fleet.Terminal{counter: {Identity: counter, Active: true, Integrated: true}},
-		Payments:  map[string]payment.Payment{}, Quotes: map[string]quote.Quote{}, Keys: map[payment.Key]string{},
-		Messages: map[MessageKey]bool{}, Txns: map[TxnKey]bool{},
-	}}
+	w := &world{t: t, events: map[string][]payment.Record{}, snap: NewSnapshot(start)}
+	w.snap.Terminals[counter] = fleet.Terminal{Identity: counter, Active: true, Integrated: true}
+	return w
 }
 
 // pass turns the clock.
@@ -73,7 +70,14 @@ func (w *world) save(c Changes) {
 	}
 	w.messages = append(w.messages, c.Messages...)
 	w.reqPays = append(w.reqPays, c.ReqPays...)
-	w.credits = append(w.credits, c.Credits...)
+	for _, x := range append(c.NewCredits, c.Credits...) {
+		w.snap.Credits[x.TxnKey] = x
+	}
+	for _, o := range append(c.NewShort, c.Short...) {
+		w.snap.Short[o.ShortKey] = o
+	}
+	w.credits = append(w.credits, c.NewCredits...)
+	w.network = append(w.network, c.Network...)
 	w.callbacks = append(w.callbacks, c.Callbacks...)
 	w.check()
 }

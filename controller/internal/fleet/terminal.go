@@ -17,6 +17,11 @@ type Terminal struct {
 	Label      string // what the shop calls it
 	Active     bool
 	Integrated bool // takes requests from a POS; else it is standalone
+	// WindowSeconds is how long the customer of an EDC request has from the
+	// handover on; 0 means payment.Window. Busy says what a new sale does to a
+	// terminal that has one already.
+	WindowSeconds int64
+	Busy          Busy
 
 	// PublicKey is the device's Ed25519 key, TokenHash the SHA-256 of its MQTT
 	// password. Both are empty until it has enrolled.
@@ -29,16 +34,43 @@ type Terminal struct {
 	Sale    string   // payment id of the sale request; "" for none
 	Result  string   // payment id of the sale that ended last here; "" for none
 	Waiting []string // payment ids behind Sale, next one first
+	// Pull is the terminal's last pull and what came of it.
+	Pull Pull
 
 	// What the terminal has told. Facts of Epoch are committed up to FactSeq.
 	AckedSeq uint64
 	Epoch    string
 	FactSeq  uint64
+	Stored   string // payment id of the sale that it last said to have stored
 	Session  string // of its latest connection
 	Mode     protocol.Mode
 	LastSeen time.Time // zero: never
 	GoneAt   time.Time // its last will came; zero while connected
 }
+
+// Pull is a terminal's asking for an OPEN order, with its answer.
+type Pull struct {
+	ID      string // the terminal's own, so that a repeat gets the same answer
+	Code    string // the short order id
+	Outcome protocol.PullOutcome
+	By      string    // with PullOther: the terminal that has the order
+	Since   time.Time // and since when
+	At      time.Time
+}
+
+// PullAge is how long a pull's answer is told.
+const PullAge = time.Minute
+
+// Busy is what a new sale does to a terminal that has an unpaid one.
+type Busy string
+
+// The values are in the database: never change one.
+const (
+	// BusyByProduct: a DQR display shows the newest, an EDC sale waits its turn.
+	BusyByProduct Busy = ""
+	BusyReplace   Busy = "replace" // the newest replaces the shown one
+	BusyQueue     Busy = "queue"   // first in, first out
+)
 
 // Silence is how long a terminal that tells nothing counts as connected: four
 // heartbeats. A controller that was killed never heard its terminals' last

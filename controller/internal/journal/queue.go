@@ -21,10 +21,11 @@ type job struct {
 
 // needsResolving reports whether the job's terminal, if it has one, is known by
 // references alone. A job that names its terminal goes to the writer at once:
-// its keys are mostly new, its payments that terminal's.
+// its keys are mostly new, its payments that terminal's. A short order may be
+// another terminal's.
 func (w *job) needsResolving() bool {
 	n := w.needs
-	return len(n.Terminals) == 0 && len(n.Payments)+len(n.Keys)+len(n.Tokens) > 0
+	return len(n.Terminals) == 0 && len(n.Payments)+len(n.Keys)+len(n.Tokens) > 0 || len(n.Short) > 0
 }
 
 // queue is jobs in the order in which they came. It is unbounded: Journal
@@ -103,6 +104,8 @@ func owner(n decide.Needs, writers int) int {
 		name = least(n.Payments, func(s string) string { return s })
 	case len(n.Tokens) > 0:
 		name = least(n.Tokens, func(s string) string { return s })
+	case len(n.Short) > 0:
+		name = n.Short[0].MerchantID + "." + n.Short[0].StoreID + "." + n.Short[0].Code
 	case len(n.Keys) > 0:
 		name = n.Keys[0].MerchantID + "." + n.Keys[0].TransactionID
 	case len(n.Txns) > 0:
@@ -141,6 +144,12 @@ func checkText(n decide.Needs) error {
 		add(k.OrgID, k.MsgID)
 	}
 	for _, k := range n.Txns {
+		add(k.OrgID, k.TxnID)
+	}
+	for _, k := range n.Short {
+		add(k.MerchantID, k.StoreID, k.Code)
+	}
+	for _, k := range n.Credits {
 		add(k.OrgID, k.TxnID)
 	}
 	if s := b.String(); !utf8.ValidString(s) || strings.IndexByte(s, 0) >= 0 {

@@ -78,6 +78,11 @@ func follow(n decide.Needs, r Resolved) decide.Needs {
 			payments = append(payments, id)
 		}
 	}
+	for _, k := range n.Short {
+		if id := r.Short[k]; id != "" {
+			payments = append(payments, id)
+		}
+	}
 	terminals := append([]protocol.Identity(nil), n.Terminals...)
 	for _, id := range payments {
 		if t, ok := r.Terminals[id]; ok {

@@ -27,8 +27,10 @@ type Resolved struct {
 	Tokens map[string]string
 	// Keys says which payment has a merchant's key.
 	Keys map[payment.Key]string
+	// Short says which payment a short order stands for.
+	Short map[decide.ShortKey]string
 	// Terminals says which terminal a payment is for, by the payment's id: of
-	// the payments asked for and of those that tokens and keys led to. A payment
+	// the payments asked for and of those that the others led to. A payment
 	// without one is not in it.
 	Terminals map[string]protocol.Identity
 }
@@ -37,20 +39,21 @@ type Resolved struct {
 func NewResolved() Resolved {
 	return Resolved{
 		Tokens: map[string]string{}, Keys: map[payment.Key]string{}, Terminals: map[string]protocol.Identity{},
+		Short: map[decide.ShortKey]string{},
 	}
 }
 
 // Storage loads and saves what decisions name. Methods are in the order of a
 // batch's life. Both storages pass storagetest.
 type Storage interface {
-	// Resolve follows references, without locks: tokens to payments, keys to
-	// payments, payments to terminals. Other needs are of no account.
+	// Resolve follows references, without locks: tokens, keys and short orders
+	// to payments, payments to terminals. Other needs are of no account.
 	Resolve(ctx context.Context, needs decide.Needs) (Resolved, error)
 
 	// Apply runs one batch in one database transaction: it locks and loads the
 	// needs in the order terminals, payments (with those of the keys, and those
-	// that a locked terminal names as its sale or as waiting), quotes, each in
-	// key order; reads the clock once all locks are held; calls run exactly
+	// that a locked terminal names as its sale or as waiting), quotes, short
+	// orders, credits, each in key order; reads the clock once all locks are held; calls run exactly
 	// once; saves its changes and the batch's id; and commits. Where run returns
 	// an error, or changes that are Empty, nothing is saved; the error is
 	// returned as it is.
@@ -96,6 +99,8 @@ var (
 type Due struct {
 	// Payments are past their time and unpaid, by our id.
 	Payments []string
+	// Attempts are payments that a customer began, to be looked after now.
+	Attempts []string
 	// Terminals have sales waiting that may now take the place of the one that
 	// they show: it has ended, is parked, or nobody holds it any more.
 	Terminals []protocol.Identity

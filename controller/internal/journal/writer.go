@@ -105,6 +105,7 @@ func (w *writer) settle(jobs []*job) {
 		case errors.As(err, &missing):
 			w.j.cfg.Metrics.BatchRetried("again")
 			needs.Terminals = append(needs.Terminals, missing.terminals...)
+			needs.Payments = append(needs.Payments, missing.payments...)
 			needs.Sort()
 		case w.j.work.Err() != nil: // Close has given up
 			w.j.fail(jobs, ErrUnavailable)
@@ -148,11 +149,15 @@ func (w *writer) halve(jobs []*job) {
 	}
 }
 
-// missingError says that a payment was loaded whose terminal was not.
-type missingError struct{ terminals []protocol.Identity }
+// missingError says that a payment was loaded whose terminal was not, or a short
+// order whose payment was not: they came after references were followed.
+type missingError struct {
+	terminals []protocol.Identity
+	payments  []string
+}
 
 func (e *missingError) Error() string {
-	return fmt.Sprintf("%d terminals are needed that were not locked", len(e.terminals))
+	return fmt.Sprintf("%d terminals and %d payments are needed that were not locked", len(e.terminals), len(e.payments))
 }
 
 // apply runs the batch once.
@@ -170,7 +175,12 @@ func (w *writer) apply(jobs []*job, needs decide.Needs) (BatchID, decide.Changes
 				missing.terminals = append(missing.terminals, id)
 			}
 		}
-		if len(missing.terminals) > 0 {
+		for _, o := range snap.Short {
+			if _, ok := snap.Payments[o.PaymentID]; !ok {
+				missing.payments = append(missing.payments, o.PaymentID)
+			}
+		}
+		if len(missing.terminals)+len(missing.payments) > 0 {
 			return decide.Changes{}, &missing
 		}
 		b := decide.NewBatch(snap)

@@ -13,6 +13,12 @@ type Terminal struct {
 	Label      string
 	Active     bool
 	Integrated bool
+	// PaymentWindowSeconds is how long an EDC customer has from the handover on,
+	// 10 to 1800; 0 means the default of 180.
+	PaymentWindowSeconds int64
+	// Busy is what a new sale does to a terminal that has one: "" as its product
+	// does, "replace" or "queue".
+	Busy string
 }
 
 // Directory is a read-only picture of everyone. Build it with New; share it

@@ -12,9 +12,9 @@ func Sandbox() Data {
 	)
 	d := Data{
 		Merchants: []Merchant{
-			{ID: uat, Name: "Galla Test Store", MCC: mcc, Active: true, DQR: true, Payee: "merchant@upi"},
-			{ID: cogwave, Name: "Cogwave Offline", MCC: mcc, Active: true, DQR: true, Payee: "cogwave@upi"},
-			{ID: other, Name: "Second Merchant", MCC: mcc, Active: true, DQR: true, Payee: "second@upi"},
+			{ID: uat, Name: "Galla Test Store", MCC: mcc, Active: true, DQR: true, EDC: true, Payee: "merchant@upi"},
+			{ID: cogwave, Name: "Cogwave Offline", MCC: mcc, Active: true, DQR: true, EDC: true, Payee: "cogwave@upi"},
+			{ID: other, Name: "Second Merchant", MCC: mcc, Active: true, DQR: true, EDC: true, Payee: "second@upi"},
 		},
 		Payees: []Payee{
 			{VPA: "merchant@upi", MerchantID: uat, Active: true, FeeBasisPoints: 50},

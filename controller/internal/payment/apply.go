@@ -17,12 +17,18 @@ type Happening struct {
 	Actor  string    // who: pos:{merchant}, terminal:{identity}, upi:{org}, sweeper
 	Reason string    // why it ended, where the event ends the payment without success
 
+	// With HandedOver, Accepted and Presented of an EDC request: how long the
+	// customer has from then on.
+	Window time.Duration
+	// With Presented and PayStarted: what is shown or paid with.
+	Instrument protocol.PayMode
 	// With PayStarted.
 	Payer    protocol.VPA
 	UPITxnID string
 	// With PaySucceeded and ResolvedPaid.
-	Reference  string
-	Settlement protocol.Paise
+	Reference                        string
+	Settlement                       protocol.Paise
+	CardLast4, CardNetwork, CardType string
 }
 
 // Record is one event of a payment's life as it is kept; table
@@ -65,11 +71,13 @@ func (p Payment) Apply(h Happening) (Payment, []Record, error) {
 		return p, nil, nil
 	}
 	var records []Record
+	from := p.State
 	if e.via != "" {
 		records = append(records, p.record(Happening{Event: e.via, At: h.At, Actor: h.Actor}, HandedOver))
 	}
 	records = append(records, p.record(h, e.to))
 	p.take(h)
+	p.handed(from, h)
 	if e.to.Final() {
 		p.EndedAt = h.At
 		p.Reason = h.Reason
@@ -88,12 +96,40 @@ func (p *Payment) take(h Happening) {
 	switch h.Event {
 	case EventInit:
 		p.CreatedAt = h.At
+	case EventAccepted:
+		p.Accepted = true
+	case EventPresented:
+		p.Instrument = h.Instrument
 	case EventPayStarted:
 		p.Attempted, p.Payer, p.UPITxnID = true, h.Payer, h.UPITxnID
+		p.StartedAt, p.AttendAt = h.At, h.At.Add(Asks()[0])
+		if h.Instrument != "" {
+			p.Instrument = h.Instrument
+		}
 	case EventPaySucceeded, EventResolvedPaid:
 		p.Reference, p.Settlement = h.Reference, h.Settlement
+		p.CardLast4, p.CardNetwork, p.CardType = h.CardLast4, h.CardNetwork, h.CardType
 	case EventCancelRequested:
 		p.CancelAsked = true
+	}
+}
+
+// handed keeps the times of a handover: from it on the customer has the
+// terminal's window; an OPEN order that comes back waits in the pool for what
+// is left of its handover time.
+func (p *Payment) handed(from State, h Happening) {
+	switch {
+	case from == Created && (p.State == HandedOver || p.State == Presented):
+		p.HandedOverAt = h.At
+		if p.Solution == EDC {
+			p.ExpiresAt = h.At.Add(h.Window)
+		}
+	case p.Open && p.State == Created && from != None:
+		p.TerminalID, p.HandedOverAt, p.Accepted, p.Instrument = "", time.Time{}, false, ""
+		p.ExpiresAt = p.HandoverBy
+	}
+	if p.State != InProgress {
+		p.AttendAt = time.Time{}
 	}
 }
 
@@ -116,14 +152,14 @@ func (p Payment) endedBy(h Happening) bool {
 		return true // a terminal's report that was under way when the payment ended
 	case EventPaySucceeded, EventResolvedPaid:
 		return p.State == Succeeded && p.Reference == h.Reference
-	case EventPayFailed, EventRejected, EventRefused:
+	case EventPayFailed, EventRejected, EventRefused, EventResolvedUnpaid:
 		return p.State == Failed && p.Reason == h.Reason
 	case EventCancelRequested:
 		return p.State == Cancelled && p.Reason == ReasonCancelledByMerchant
 	case EventSuperseded:
 		return p.State == Cancelled && p.Reason == ReasonSuperseded
 	case EventExpired:
-		return p.State == Expired && p.Reason == ReasonQRExpired
+		return p.State == Expired && (p.Reason == ReasonQRExpired || p.Reason == ReasonCollectExpired)
 	case EventHandoverTimedOut:
 		return p.State == Expired && p.Reason == ReasonHandoverTimeout
 	}

@@ -198,8 +198,10 @@ func find(p Payment, on Event) (edge, bool) {
 // it again is answered and not recorded.
 func known(p Payment, on Event) bool {
 	switch on {
-	case EventHandedOver, EventAccepted:
+	case EventHandedOver:
 		return p.State != Created
+	case EventAccepted:
+		return p.Accepted || p.State != Created && p.State != HandedOver
 	case EventPresented:
 		return p.State == Presented || p.State == InProgress || p.State == Parked
 	case EventCancelRequested:

@@ -23,6 +23,8 @@ var (
 	terminalShape = newShape(table.Terminals)
 	paymentShape  = newShape(table.Payments)
 	quoteShape    = newShape(table.Quotes)
+	shortShape    = newShape(table.ShortOrders)
+	creditShape   = newShape(table.Credits)
 )
 
 // The statements that lock and load. FOR UPDATE stands above the sort, so rows
@@ -54,6 +56,12 @@ var (
 
 	lockQuotes = "SELECT " + quoteShape.names + `, version FROM qr_validations
 		WHERE ver_token = ANY($1::text[]) ORDER BY ver_token FOR UPDATE`
+	lockShort = "SELECT " + shortShape.names + `, version FROM short_orders
+		JOIN unnest($1::text[], $2::text[], $3::text[]) AS need (m, s, c) ON merchant_id = m AND store_id = s AND short_order_id = c
+		ORDER BY merchant_id, store_id, short_order_id FOR UPDATE OF short_orders`
+	lockCredits = "SELECT " + creditShape.names + `, version FROM credits
+		JOIN unnest($1::text[], $2::text[]) AS need (o, t) ON org_id = o AND txn_id = t
+		ORDER BY org_id, txn_id FOR UPDATE OF credits`
 )
 
 const (
@@ -70,6 +78,8 @@ type loaded struct {
 	terminals map[protocol.Identity]int64
 	payments  map[string]int64
 	quotes    map[string]int64
+	short     map[decide.ShortKey]int64
+	credits   map[decide.TxnKey]int64
 }
 
 // Apply is journal.Storage's.
@@ -156,12 +166,9 @@ func rollback(conn *pgx.Conn) error {
 // load begins, locks and loads in one round trip.
 func load(ctx context.Context, conn *pgx.Conn, needs decide.Needs) (*loaded, error) {
 	l := &loaded{
-		snap: decide.Snapshot{
-			Terminals: map[protocol.Identity]fleet.Terminal{}, Payments: map[string]payment.Payment{},
-			Quotes: map[string]quote.Quote{}, Keys: map[payment.Key]string{},
-			Messages: map[decide.MessageKey]bool{}, Txns: map[decide.TxnKey]bool{},
-		},
+		snap:      decide.NewSnapshot(time.Time{}),
 		terminals: map[protocol.Identity]int64{}, payments: map[string]int64{}, quotes: map[string]int64{},
+		short: map[decide.ShortKey]int64{}, credits: map[decide.TxnKey]int64{},
 	}
 	b := &pgx.Batch{}
 	b.Queue("BEGIN")
@@ -197,6 +204,22 @@ func (l *loaded) queue(b *pgx.Batch, needs decide.Needs) {
 	if len(needs.Tokens) > 0 {
 		b.Queue(lockQuotes, needs.Tokens).Query(l.readQuotes)
 	}
+	if len(needs.Short) > 0 {
+		m, s, c := shortKeys(needs.Short)
+		b.Queue(lockShort, m, s, c).Query(func(rows pgx.Rows) error {
+			return lockedRows(rows, shortShape, func(o decide.ShortOrder, version int64) {
+				l.snap.Short[o.ShortKey], l.short[o.ShortKey] = o, version
+			})
+		})
+	}
+	if len(needs.Credits) > 0 {
+		orgs, ids := txnKeys(needs.Credits)
+		b.Queue(lockCredits, orgs, ids).Query(func(rows pgx.Rows) error {
+			return lockedRows(rows, creditShape, func(c decide.Credit, version int64) {
+				l.snap.Credits[c.TxnKey], l.credits[c.TxnKey] = c, version
+			})
+		})
+	}
 	if len(needs.Messages) > 0 {
 		var orgs, ids []string
 		for _, k := range needs.Messages {
@@ -212,10 +235,7 @@ func (l *loaded) queue(b *pgx.Batch, needs decide.Needs) {
 		})
 	}
 	if len(needs.Txns) > 0 {
-		var orgs, ids []string
-		for _, k := range needs.Txns {
-			orgs, ids = append(orgs, k.OrgID), append(ids, k.TxnID)
-		}
+		orgs, ids := txnKeys(needs.Txns)
 		b.Queue(findTxns, orgs, ids).Query(func(rows pgx.Rows) error {
 			return each(rows, func(row pgx.Rows) error {
 				var k decide.TxnKey
@@ -228,37 +248,48 @@ func (l *loaded) queue(b *pgx.Batch, needs decide.Needs) {
 }
 
 func (l *loaded) readTerminals(rows pgx.Rows) error {
-	r := terminalShape.reader()
-	return each(rows, func(row pgx.Rows) error {
-		var t fleet.Terminal
-		var version int64
-		err := r.scan(row, &t, &version)
+	return lockedRows(rows, terminalShape, func(t fleet.Terminal, version int64) {
 		l.snap.Terminals[t.Identity], l.terminals[t.Identity] = t, version
-		return err
 	})
 }
 
 func (l *loaded) readPayments(rows pgx.Rows) error {
-	r := paymentShape.reader()
-	return each(rows, func(row pgx.Rows) error {
-		var p payment.Payment
-		var version int64
-		err := r.scan(row, &p, &version)
+	return lockedRows(rows, paymentShape, func(p payment.Payment, version int64) {
 		l.snap.Payments[p.ID], l.payments[p.ID] = p, version
 		l.snap.Keys[p.Key] = p.ID
-		return err
 	})
 }
 
 func (l *loaded) readQuotes(rows pgx.Rows) error {
-	r := quoteShape.reader()
-	return each(rows, func(row pgx.Rows) error {
-		var q quote.Quote
-		var version int64
-		err := r.scan(row, &q, &version)
+	return lockedRows(rows, quoteShape, func(q quote.Quote, version int64) {
 		l.snap.Quotes[q.Token], l.quotes[q.Token] = q, version
+	})
+}
+
+// lockedRows reads rows with their versions.
+func lockedRows[T any](rows pgx.Rows, s shape[T], keep func(T, int64)) error {
+	r := s.reader()
+	return each(rows, func(row pgx.Rows) error {
+		var v T
+		var version int64
+		err := r.scan(row, &v, &version)
+		keep(v, version)
 		return err
 	})
+}
+
+func shortKeys(keys []decide.ShortKey) (m, s, c []string) {
+	for _, k := range keys {
+		m, s, c = append(m, k.MerchantID), append(s, k.StoreID), append(c, k.Code)
+	}
+	return m, s, c
+}
+
+func txnKeys(keys []decide.TxnKey) (orgs, ids []string) {
+	for _, k := range keys {
+		orgs, ids = append(orgs, k.OrgID), append(ids, k.TxnID)
+	}
+	return orgs, ids
 }
 
 func identities(ids []protocol.Identity) (m, s, t []string) {

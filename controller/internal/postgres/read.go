@@ -107,14 +107,15 @@ func (db *DB) Wanted(ctx context.Context, ids []protocol.Identity) (all []decide
 		var now time.Time
 		b := &pgx.Batch{}
 		b.Queue(beginReading)
-		b.Queue("SELECT "+terminalShape.names+", coalesce(merchants.name, '') "+wantedTerminals+
+		b.Queue("SELECT "+terminalShape.names+", coalesce(merchants.name, ''), coalesce(merchants.edc, false) "+wantedTerminals+
 			" LEFT JOIN merchants ON merchants.id = merchant_id", m, s, t).Query(func(rows pgx.Rows) error {
 			r := terminalShape.reader()
 			return each(rows, func(row pgx.Rows) error {
 				var t fleet.Terminal
 				var name string
-				err := r.scan(row, &t, &name)
-				found.Terminal(t, name)
+				var edc bool
+				err := r.scan(row, &t, &name, &edc)
+				found.Terminal(t, name, edc)
 				return err
 			})
 		})
@@ -170,16 +171,19 @@ const (
 
 	// waitingTerminals are the terminals that have sales waiting, with the time
 	// from which on the first of these may take the place of the shown one; NULL
-	// while a customer pays that.
+	// while a customer pays that, or where sales wait their turn.
 	waitingTerminals = `SELECT t.merchant_id, t.store_id, t.terminal_id,
 			CASE WHEN sale.state IS NULL THEN '-infinity'::timestamptz WHEN sale.state = 'in_progress' THEN NULL
-				WHEN sale.` + unpaid + ` THEN coalesce(sale.hold_until, '-infinity') ELSE '-infinity' END AS free_at
+				WHEN sale.` + unpaid + ` THEN CASE WHEN t.busy = 'replace' OR t.busy = '' AND sale.solution = 'DQR_DEVICE'
+					THEN coalesce(sale.hold_until, '-infinity') END ELSE '-infinity' END AS free_at
 		FROM terminals AS t LEFT JOIN transactions AS sale ON sale.id = t.sale
 		WHERE t.waiting <> '[]'`
 	dueTerminals = "SELECT merchant_id, store_id, terminal_id FROM (" + waitingTerminals +
 		") AS w WHERE free_at <= now() ORDER BY merchant_id, store_id, terminal_id LIMIT $1"
 
-	nextDue = "SELECT now(), least((SELECT expires_at FROM transactions WHERE " + unpaid + ` AND expires_at > now()
+	dueAttempts = "SELECT id FROM transactions WHERE attend_at <= now() ORDER BY attend_at LIMIT $1"
+
+	nextDue = "SELECT now(), least((SELECT min(attend_at) FROM transactions WHERE attend_at > now()), (SELECT expires_at FROM transactions WHERE " + unpaid + ` AND expires_at > now()
 			ORDER BY expires_at LIMIT 1), (SELECT min(free_at) FROM (` + waitingTerminals + ") AS w WHERE free_at > now()))"
 )
 
@@ -197,6 +201,14 @@ func (db *DB) Due(ctx context.Context, limit int) (due journal.Due, err error) {
 				var id string
 				err := row.Scan(&id)
 				due.Payments = append(due.Payments, id)
+				return err
+			})
+		})
+		b.Queue(dueAttempts, limit).Query(func(rows pgx.Rows) error {
+			return each(rows, func(row pgx.Rows) error {
+				var id string
+				err := row.Scan(&id)
+				due.Attempts = append(due.Attempts, id)
 				return err
 			})
 		})
@@ -220,7 +232,11 @@ const (
 		SELECT unnest($1::text[])
 		UNION SELECT transaction_id FROM qr_validations WHERE ver_token = ANY($2::text[])
 		UNION SELECT t.id FROM unnest($3::text[], $4::text[]) AS need (m, k)
-			JOIN transactions AS t ON t.merchant_id = m AND t.merchant_transaction_id = k)`
+			JOIN transactions AS t ON t.merchant_id = m AND t.merchant_transaction_id = k
+		UNION SELECT o.transaction_id FROM unnest($5::text[], $6::text[], $7::text[]) AS need (m, s, c)
+			JOIN short_orders AS o ON o.merchant_id = m AND o.store_id = s AND o.short_order_id = c)`
+	resolveShort = `SELECT merchant_id, store_id, short_order_id, transaction_id FROM unnest($1::text[], $2::text[], $3::text[]) AS need (m, s, c)
+		JOIN short_orders ON merchant_id = m AND store_id = s AND short_order_id = c`
 )
 
 // Resolve is journal.Storage's.
@@ -254,7 +270,19 @@ func (db *DB) Resolve(ctx context.Context, needs decide.Needs) (journal.Resolved
 			})
 		})
 	}
-	b.Queue(resolvePayments, needs.Payments, needs.Tokens, owners, keys).Query(func(rows pgx.Rows) error {
+	m, s, c := shortKeys(needs.Short)
+	if len(m) > 0 {
+		b.Queue(resolveShort, m, s, c).Query(func(rows pgx.Rows) error {
+			return each(rows, func(row pgx.Rows) error {
+				var k decide.ShortKey
+				var id string
+				err := row.Scan(&k.MerchantID, &k.StoreID, &k.Code, &id)
+				r.Short[k] = id
+				return err
+			})
+		})
+	}
+	b.Queue(resolvePayments, needs.Payments, needs.Tokens, owners, keys, m, s, c).Query(func(rows pgx.Rows) error {
 		return each(rows, func(row pgx.Rows) error {
 			var id string
 			var t protocol.Identity

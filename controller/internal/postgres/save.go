@@ -74,6 +74,8 @@ var (
 	saveReqPays     = newSaver(table.ReqPays)
 	saveCredits     = newSaver(table.Credits)
 	saveCallbacks   = newSaver(table.Callbacks)
+	saveShort       = newSaver(table.ShortOrders)
+	saveNetwork     = newSaver(table.NetworkRequests)
 )
 
 // insert queues new rows.
@@ -127,7 +129,10 @@ func save(b *pgx.Batch, l *loaded, c decide.Changes) error {
 	slices.SortFunc(c.ReqPays, func(a, b decide.ReqPay) int {
 		return cmp.Or(cmp.Compare(a.OrgID, b.OrgID), cmp.Compare(a.TxnID, b.TxnID))
 	})
-	slices.SortFunc(c.Credits, func(a, b decide.Credit) int {
+	slices.SortFunc(c.NewShort, func(a, b decide.ShortOrder) int {
+		return cmp.Or(cmp.Compare(a.MerchantID, b.MerchantID), cmp.Compare(a.StoreID, b.StoreID), cmp.Compare(a.Code, b.Code))
+	})
+	slices.SortFunc(c.NewCredits, func(a, b decide.Credit) int {
 		return cmp.Or(cmp.Compare(a.OrgID, b.OrgID), cmp.Compare(a.TxnID, b.TxnID))
 	})
 	terminals := make([]int64, len(c.Terminals))
@@ -154,11 +159,29 @@ func save(b *pgx.Batch, l *loaded, c decide.Changes) error {
 		}
 		quotes[i] = v
 	}
+	short := make([]int64, len(c.Short))
+	for i, o := range c.Short {
+		v, ok := l.short[o.ShortKey]
+		if !ok {
+			return notLoaded("short order", "")
+		}
+		short[i] = v
+	}
+	credits := make([]int64, len(c.Credits))
+	for i, x := range c.Credits {
+		v, ok := l.credits[x.TxnKey]
+		if !ok {
+			return notLoaded("credit", "")
+		}
+		credits[i] = v
+	}
 	for _, err := range []error{
 		savePayments.insert(b, c.NewPayments),
 		saveMessages.insert(b, c.Messages),
 		saveReqPays.insert(b, c.ReqPays),
-		saveCredits.insert(b, c.Credits),
+		saveCredits.insert(b, c.NewCredits),
+		saveShort.insert(b, c.NewShort),
+		saveNetwork.insert(b, c.Network),
 		saveQuotes.insert(b, c.NewQuotes),
 		saveEvents.insert(b, c.Events),
 		saveQuoteEvents.insert(b, c.QuoteEvents),
@@ -166,6 +189,8 @@ func save(b *pgx.Batch, l *loaded, c decide.Changes) error {
 		saveTerminals.update(b, c.Terminals, terminals),
 		savePayments.update(b, c.Payments, payments),
 		saveQuotes.update(b, c.Quotes, quotes),
+		saveShort.update(b, c.Short, short),
+		saveCredits.update(b, c.Credits, credits),
 	} {
 		if err != nil {
 			return err

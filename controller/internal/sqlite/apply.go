@@ -76,12 +76,16 @@ type loaded struct {
 	terminals map[protocol.Identity]int64
 	payments  map[string]int64
 	quotes    map[string]int64
+	short     map[decide.ShortKey]int64
+	credits   map[decide.TxnKey]int64
 }
 
 var (
 	terminalShape = newShape(table.Terminals)
 	paymentShape  = newShape(table.Payments)
 	quoteShape    = newShape(table.Quotes)
+	shortShape    = newShape(table.ShortOrders)
+	creditShape   = newShape(table.Credits)
 
 	lockTerminals = `SELECT ` + terminalShape.names + `, terminals.version FROM json_each(?) AS need CROSS JOIN terminals
 		ON merchant_id = need.value ->> 0 AND store_id = need.value ->> 1 AND terminal_id = need.value ->> 2`
@@ -89,6 +93,10 @@ var (
 		ON transactions.id = need.value`
 	lockQuotes = `SELECT ` + quoteShape.names + `, qr_validations.version FROM json_each(?) AS need CROSS JOIN qr_validations
 		ON ver_token = need.value`
+	lockShort = `SELECT ` + shortShape.names + `, short_orders.version FROM json_each(?) AS need CROSS JOIN short_orders
+		ON merchant_id = need.value ->> 0 AND store_id = need.value ->> 1 AND short_order_id = need.value ->> 2`
+	lockCredits = `SELECT ` + creditShape.names + `, credits.version FROM json_each(?) AS need CROSS JOIN credits
+		ON org_id = need.value ->> 0 AND txn_id = need.value ->> 1`
 )
 
 const (
@@ -102,13 +110,9 @@ const (
 
 func (w *writer) load(ctx context.Context, needs decide.Needs) (*loaded, error) {
 	l := &loaded{
-		snap: decide.Snapshot{
-			Now:       now(),
-			Terminals: map[protocol.Identity]fleet.Terminal{}, Payments: map[string]payment.Payment{},
-			Quotes: map[string]quote.Quote{}, Keys: map[payment.Key]string{},
-			Messages: map[decide.MessageKey]bool{}, Txns: map[decide.TxnKey]bool{},
-		},
+		snap:      decide.NewSnapshot(now()),
 		terminals: map[protocol.Identity]int64{}, payments: map[string]int64{}, quotes: map[string]int64{},
+		short: map[decide.ShortKey]int64{}, credits: map[decide.TxnKey]int64{},
 	}
 	payments := map[string]bool{}
 	for _, id := range needs.Payments {
@@ -143,6 +147,28 @@ func (w *writer) load(ctx context.Context, needs decide.Needs) (*loaded, error) 
 			payments[id] = true
 			return nil
 		})
+	if err != nil {
+		return nil, err
+	}
+	short, credits := shortShape.reader(), creditShape.reader()
+	err = each(ctx, w.query, lockShort, tuples(needs.Short, shortTuple), func(row scanner) error {
+		var o decide.ShortOrder
+		var version int64
+		err := short.scan(row, &o, &version)
+		l.snap.Short[o.ShortKey], l.short[o.ShortKey] = o, version
+		payments[o.PaymentID] = true
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	err = each(ctx, w.query, lockCredits, tuples(needs.Credits, txnTuple), func(row scanner) error {
+		var c decide.Credit
+		var version int64
+		err := credits.scan(row, &c, &version)
+		l.snap.Credits[c.TxnKey], l.credits[c.TxnKey] = c, version
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -181,7 +207,7 @@ func (w *writer) load(ctx context.Context, needs decide.Needs) (*loaded, error) 
 	if err != nil {
 		return nil, err
 	}
-	return l, each(ctx, w.query, findTxns, tuples(needs.Txns, func(k decide.TxnKey) []string { return []string{k.OrgID, k.TxnID} }),
+	return l, each(ctx, w.query, findTxns, tuples(needs.Txns, txnTuple),
 		func(row scanner) error {
 			var k decide.TxnKey
 			err := row.Scan(&k.OrgID, &k.TxnID)
@@ -226,6 +252,10 @@ func tuples[K any](keys []K, tuple func(K) []string) [][]string {
 func identityTuple(id protocol.Identity) []string {
 	return []string{id.MerchantID, id.StoreID, id.TerminalID}
 }
+
+func shortTuple(k decide.ShortKey) []string { return []string{k.MerchantID, k.StoreID, k.Code} }
+
+func txnTuple(k decide.TxnKey) []string { return []string{k.OrgID, k.TxnID} }
 
 func keyTuple(k payment.Key) []string { return []string{k.MerchantID, k.TransactionID} }
 

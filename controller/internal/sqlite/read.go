@@ -101,14 +101,15 @@ func (db *DB) Wanted(ctx context.Context, ids []protocol.Identity) ([]decide.Wan
 	defer tx.Rollback() // it has only read
 	found := table.NewWanted(ids)
 	terminals, payments := terminalShape.reader(), paymentShape.reader()
-	err = each(ctx, tx.QueryContext, `SELECT `+terminalShape.names+`, coalesce(merchants.name, '')
+	err = each(ctx, tx.QueryContext, `SELECT `+terminalShape.names+`, coalesce(merchants.name, ''), coalesce(merchants.edc, 0)
 		FROM json_each(?) AS need CROSS JOIN terminals
 			ON merchant_id = need.value ->> 0 AND store_id = need.value ->> 1 AND terminal_id = need.value ->> 2
 		LEFT JOIN merchants ON merchants.id = merchant_id`, tuples(ids, identityTuple), func(row scanner) error {
 		var t fleet.Terminal
 		var name string
-		err := terminals.scan(row, &t, &name)
-		found.Terminal(t, name)
+		var edc bool
+		err := terminals.scan(row, &t, &name, &edc)
+		found.Terminal(t, name, edc)
 		return err
 	})
 	if err == nil {
@@ -174,17 +175,20 @@ func (db *DB) due(ctx context.Context, limit int) (journal.Due, error) {
 	}
 	defer tx.Rollback() // it has only read
 	at := now()
-	rows, err := tx.QueryContext(ctx, "SELECT "+paymentShape.names+" FROM transactions WHERE "+unpaid+
+	rows, err := tx.QueryContext(ctx, "SELECT id FROM transactions WHERE "+unpaid+
 		" AND expires_at <= ? ORDER BY expires_at LIMIT ?", at.UnixMicro(), limit)
 	if err != nil {
 		return due, err
 	}
-	payments, err := paymentShape.all(rows)
+	if due.Payments, err = column(rows); err != nil {
+		return due, err
+	}
+	rows, err = tx.QueryContext(ctx, "SELECT id FROM transactions WHERE attend_at <= ? ORDER BY attend_at LIMIT ?", at.UnixMicro(), limit)
 	if err != nil {
 		return due, err
 	}
-	for _, p := range payments {
-		due.Payments = append(due.Payments, p.ID)
+	if due.Attempts, err = column(rows); err != nil {
+		return due, err
 	}
 	rows, err = tx.QueryContext(ctx, `SELECT merchant_id, store_id, terminal_id FROM (`+waitingTerminals+`)
 		WHERE free_at <= ? ORDER BY merchant_id, store_id, terminal_id LIMIT ?`, at.UnixMicro(), limit)
@@ -197,6 +201,7 @@ func (db *DB) due(ctx context.Context, limit int) (journal.Due, error) {
 	var next sql.NullInt64
 	err = tx.QueryRowContext(ctx, `SELECT min(next) FROM (
 		SELECT min(expires_at) AS next FROM transactions WHERE `+unpaid+` AND expires_at > ?1
+		UNION ALL SELECT min(attend_at) FROM transactions WHERE attend_at > ?1
 		UNION ALL SELECT min(free_at) FROM (`+waitingTerminals+`) WHERE free_at > ?1)`, at.UnixMicro()).Scan(&next)
 	if err != nil {
 		return due, err
@@ -207,12 +212,27 @@ func (db *DB) due(ctx context.Context, limit int) (journal.Due, error) {
 	return due, nil
 }
 
+// column reads rows of one text.
+func column(rows *sql.Rows) ([]string, error) {
+	defer rows.Close()
+	var all []string
+	for rows.Next() {
+		var s string
+		if err := rows.Scan(&s); err != nil {
+			return nil, err
+		}
+		all = append(all, s)
+	}
+	return all, rows.Err()
+}
+
 // waitingTerminals are the terminals that have sales waiting, with the time
 // from which on the first of these may take the place of the shown one; NULL
-// while a customer pays that.
+// while a customer pays that, or where sales wait their turn.
 const waitingTerminals = `SELECT terminals.merchant_id, terminals.store_id, terminals.terminal_id,
 		CASE WHEN sale.state IS NULL THEN 0 WHEN sale.state = 'in_progress' THEN NULL
-			WHEN sale.` + unpaid + ` THEN coalesce(sale.hold_until, 0) ELSE 0 END AS free_at
+			WHEN sale.` + unpaid + ` THEN CASE WHEN terminals.busy = 'replace' OR terminals.busy = '' AND sale.solution = 'DQR_DEVICE'
+				THEN coalesce(sale.hold_until, 0) END ELSE 0 END AS free_at
 	FROM terminals LEFT JOIN transactions AS sale ON sale.id = terminals.sale
 	WHERE terminals.waiting <> '[]'`
 
@@ -253,6 +273,19 @@ func (db *DB) resolve(ctx context.Context, needs decide.Needs) (journal.Resolved
 		payments[id] = true
 		return err
 	})
+	if err != nil {
+		return r, err
+	}
+	err = each(ctx, ask, `SELECT merchant_id, store_id, short_order_id, transaction_id FROM json_each(?) AS need CROSS JOIN short_orders
+		ON merchant_id = need.value ->> 0 AND store_id = need.value ->> 1 AND short_order_id = need.value ->> 2`,
+		tuples(needs.Short, shortTuple), func(row scanner) error {
+			var k decide.ShortKey
+			var id string
+			err := row.Scan(&k.MerchantID, &k.StoreID, &k.Code, &id)
+			r.Short[k] = id
+			payments[id] = true
+			return err
+		})
 	if err != nil {
 		return r, err
 	}

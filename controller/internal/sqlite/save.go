@@ -17,7 +17,9 @@ func (w *writer) save(ctx context.Context, l *loaded, c decide.Changes) error {
 		func() error { return insert(ctx, w, table.QuoteEvents, c.QuoteEvents) },
 		func() error { return insert(ctx, w, table.Messages, c.Messages) },
 		func() error { return insert(ctx, w, table.ReqPays, c.ReqPays) },
-		func() error { return insert(ctx, w, table.Credits, c.Credits) },
+		func() error { return insert(ctx, w, table.Credits, c.NewCredits) },
+		func() error { return insert(ctx, w, table.ShortOrders, c.NewShort) },
+		func() error { return insert(ctx, w, table.NetworkRequests, c.Network) },
 		func() error { return insert(ctx, w, table.Callbacks, c.Callbacks) },
 		func() error {
 			return update(ctx, w, table.Terminals, c.Terminals, func(i int) (int64, bool) {
@@ -34,6 +36,18 @@ func (w *writer) save(ctx context.Context, l *loaded, c decide.Changes) error {
 		func() error {
 			return update(ctx, w, table.Quotes, c.Quotes, func(i int) (int64, bool) {
 				v, ok := l.quotes[c.Quotes[i].Token]
+				return v, ok
+			})
+		},
+		func() error {
+			return update(ctx, w, table.ShortOrders, c.Short, func(i int) (int64, bool) {
+				v, ok := l.short[c.Short[i].ShortKey]
+				return v, ok
+			})
+		},
+		func() error {
+			return update(ctx, w, table.Credits, c.Credits, func(i int) (int64, bool) {
+				v, ok := l.credits[c.Credits[i].TxnKey]
 				return v, ok
 			})
 		},

@@ -32,7 +32,7 @@ var applyCases = []testCase{
 func paymentFields(t *testing.T, b bench) {
 	var p payment.Payment
 	fill(t, &p)
-	p.Solution, p.State = payment.EDC, payment.Succeeded
+	p.Solution, p.State, p.Refunded = payment.EDC, payment.Succeeded, p.Amount-1
 	b.add(t, created(p))
 	same(t, "the payment added", b.payment(t, p.ID), p)
 
@@ -43,7 +43,10 @@ func paymentFields(t *testing.T, b bench) {
 	changed.ExpiresAt, changed.EndedAt, changed.HoldUntil = day, day.Add(1000), day.Add(2000)
 	changed.Payer, changed.Reference, changed.UPITxnID, changed.Settlement = "p@upi", "r", "u", 7
 	changed.Seq, changed.Hash = 9, payment.Hash{9}
-	changed.Solution = p.Solution
+	changed.Solution, changed.Refunded = p.Solution, p.Amount
+	changed.Accepted, changed.Instrument, changed.CardLast4 = false, "DQR", "4242"
+	changed.CardNetwork, changed.CardType = "VISA", "DEBIT"
+	changed.HandedOverAt, changed.StartedAt, changed.AttendAt, changed.AskedAt = day, day, day, day
 	b.must(t, decide.Needs{Payments: []string{p.ID}}, func(s decide.Snapshot) decide.Changes {
 		same(t, "the payment loaded", s.Payments[p.ID], p)
 		return decide.Changes{Payments: []payment.Payment{changed}}
@@ -203,7 +206,7 @@ func manyRows(t *testing.T, b bench) {
 		c.QuoteEvents = append(c.QuoteEvents, decide.QuoteEvent{Token: "q" + id, Seq: 1, At: day})
 		c.Messages = append(c.Messages, decide.Message{MessageKey: decide.MessageKey{OrgID: "O", MsgID: id}, At: day})
 		c.ReqPays = append(c.ReqPays, decide.ReqPay{TxnKey: decide.TxnKey{OrgID: "O", TxnID: id}, Status: "FAILED", At: day})
-		c.Credits = append(c.Credits, decide.Credit{TxnKey: decide.TxnKey{OrgID: "O", TxnID: id}, State: decide.CreditApplied, At: day})
+		c.NewCredits = append(c.NewCredits, decide.Credit{TxnKey: decide.TxnKey{OrgID: "O", TxnID: id}, State: decide.CreditApplied, At: day})
 		c.Callbacks = append(c.Callbacks, decide.Callback{EventID: "EV" + id, PaymentID: p.ID, URL: "http://x.example/", At: day})
 	}
 	b.shop(t, names...)
@@ -316,6 +319,7 @@ func badText(t *testing.T, b bench) {
 func checks(t *testing.T, b bench) {
 	for name, spoil := range map[string]func(*payment.Payment){
 		"state":    func(p *payment.Payment) { p.State = "paid" },
+		"refunded": func(p *payment.Payment) { p.Refunded = p.Amount + 1 },
 		"solution": func(p *payment.Payment) { p.Solution = "CASH" },
 		"amount":   func(p *payment.Payment) { p.Amount = 0 },
 	} {

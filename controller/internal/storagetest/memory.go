@@ -43,6 +43,8 @@ type rows struct {
 	reqPays     map[decide.TxnKey]decide.ReqPay
 	credits     map[decide.TxnKey]decide.Credit
 	callbacks   map[string]decide.Callback
+	short       map[decide.ShortKey]decide.ShortOrder
+	network     map[string]decide.NetworkRequest
 }
 
 type eventKey struct {
@@ -58,6 +60,7 @@ func NewMemory() *Memory {
 			map[string]quote.Quote{}, map[eventKey]payment.Record{}, map[eventKey]decide.QuoteEvent{},
 			map[decide.MessageKey]decide.Message{}, map[decide.TxnKey]decide.ReqPay{},
 			map[decide.TxnKey]decide.Credit{}, map[string]decide.Callback{},
+			map[decide.ShortKey]decide.ShortOrder{}, map[string]decide.NetworkRequest{},
 		},
 		batches: map[journal.BatchID]bool{}, secrets: map[string][]byte{},
 	}
@@ -67,6 +70,7 @@ func (r rows) clone() rows {
 	return rows{
 		maps.Clone(r.terminals), maps.Clone(r.payments), maps.Clone(r.keys), maps.Clone(r.quotes), maps.Clone(r.events),
 		maps.Clone(r.quoteEvents), maps.Clone(r.messages), maps.Clone(r.reqPays), maps.Clone(r.credits), maps.Clone(r.callbacks),
+		maps.Clone(r.short), maps.Clone(r.network),
 	}
 }
 
@@ -95,11 +99,7 @@ func (m *Memory) Apply(ctx context.Context, batch journal.BatchID, needs decide.
 }
 
 func (m *Memory) load(needs decide.Needs) decide.Snapshot {
-	snap := decide.Snapshot{
-		Now: m.now(), Terminals: map[protocol.Identity]fleet.Terminal{}, Payments: map[string]payment.Payment{},
-		Quotes: map[string]quote.Quote{}, Keys: map[payment.Key]string{},
-		Messages: map[decide.MessageKey]bool{}, Txns: map[decide.TxnKey]bool{},
-	}
+	snap := decide.NewSnapshot(m.now())
 	payments := slices.Clone(needs.Payments)
 	for _, id := range needs.Terminals {
 		if t, ok := m.rows.terminals[id]; ok {
@@ -110,6 +110,17 @@ func (m *Memory) load(needs decide.Needs) decide.Snapshot {
 	}
 	for _, k := range needs.Keys {
 		payments = append(payments, m.rows.keys[k])
+	}
+	for _, k := range needs.Short {
+		if o, ok := m.rows.short[k]; ok {
+			snap.Short[k] = o
+			payments = append(payments, o.PaymentID)
+		}
+	}
+	for _, k := range needs.Credits {
+		if c, ok := m.rows.credits[k]; ok {
+			snap.Credits[k] = c
+		}
 	}
 	for _, id := range payments {
 		if p, ok := m.rows.payments[id]; ok {
@@ -139,7 +150,8 @@ func (r rows) save(snap decide.Snapshot, c decide.Changes) error {
 		table.Payments.Check(c.NewPayments), table.Payments.Check(c.Payments), table.Terminals.Check(c.Terminals),
 		table.Quotes.Check(c.NewQuotes), table.Quotes.Check(c.Quotes), table.Events.Check(c.Events),
 		table.QuoteEvents.Check(c.QuoteEvents), table.Messages.Check(c.Messages), table.ReqPays.Check(c.ReqPays),
-		table.Credits.Check(c.Credits), table.Callbacks.Check(c.Callbacks),
+		table.Credits.Check(c.NewCredits), table.Callbacks.Check(c.Callbacks), table.ShortOrders.Check(c.NewShort),
+		table.NetworkRequests.Check(c.Network),
 	} {
 		if err != nil {
 			return err
@@ -158,10 +170,14 @@ func (r rows) save(snap decide.Snapshot, c decide.Changes) error {
 		addAll(r.quoteEvents, c.QuoteEvents, func(e decide.QuoteEvent) eventKey { return eventKey{e.Token, e.Seq} }),
 		addAll(r.messages, c.Messages, func(m decide.Message) decide.MessageKey { return m.MessageKey }),
 		addAll(r.reqPays, c.ReqPays, func(p decide.ReqPay) decide.TxnKey { return p.TxnKey }),
-		addAll(r.credits, c.Credits, func(x decide.Credit) decide.TxnKey { return x.TxnKey }),
+		addAll(r.credits, c.NewCredits, func(x decide.Credit) decide.TxnKey { return x.TxnKey }),
 		addAll(r.callbacks, c.Callbacks, func(x decide.Callback) string { return x.EventID }),
 		changeAll(r.terminals, snap.Terminals, c.Terminals, func(t fleet.Terminal) protocol.Identity { return t.Identity }),
 		changeAll(r.payments, snap.Payments, c.Payments, func(p payment.Payment) string { return p.ID }),
+		addAll(r.short, c.NewShort, func(o decide.ShortOrder) decide.ShortKey { return o.ShortKey }),
+		addAll(r.network, c.Network, func(x decide.NetworkRequest) string { return x.ID }),
+		changeAll(r.short, snap.Short, c.Short, func(o decide.ShortOrder) decide.ShortKey { return o.ShortKey }),
+		changeAll(r.credits, snap.Credits, c.Credits, func(x decide.Credit) decide.TxnKey { return x.TxnKey }),
 		changeAll(r.quotes, snap.Quotes, c.Quotes, func(q quote.Quote) string { return q.Token }),
 		r.check(),
 	)
@@ -170,8 +186,9 @@ func (r rows) save(snap decide.Snapshot, c decide.Changes) error {
 // check is the CHECK constraints.
 func (r rows) check() error {
 	for _, p := range r.payments {
-		known := slices.Contains([]payment.Solution{payment.DQRDevice, payment.EDC, payment.ForeignQR}, p.Solution)
-		if p.Amount <= 0 || p.State == payment.None || !slices.Contains(payment.States, p.State) || !known {
+		known := slices.Contains([]payment.Solution{payment.DQRDevice, payment.EDC, payment.ForeignQR,
+			payment.QRString, payment.Collect, payment.Refund}, p.Solution)
+		if p.Refunded < 0 || p.Refunded > p.Amount || p.Amount <= 0 || p.State == payment.None || !slices.Contains(payment.States, p.State) || !known {
 			return fmt.Errorf("payment %s is of no kind that there is", p.ID)
 		}
 	}

@@ -78,13 +78,13 @@ func (m *Memory) Wanted(_ context.Context, ids []protocol.Identity) ([]decide.Wa
 	w := table.NewWanted(ids)
 	for _, id := range ids {
 		if t, ok := m.rows.terminals[id]; ok {
-			name := ""
+			name, edc := "", false
 			for _, x := range m.directory.Merchants {
 				if x.ID == id.MerchantID {
-					name = x.Name
+					name, edc = x.Name, x.EDC
 				}
 			}
-			w.Terminal(t, name)
+			w.Terminal(t, name, edc)
 		}
 	}
 	for _, id := range w.Needs() {
@@ -137,10 +137,21 @@ func (m *Memory) Due(_ context.Context, limit int) (journal.Due, error) {
 			due.Payments = append(due.Payments, p.ID)
 		}
 	}
+	byAttend := slices.SortedFunc(maps.Values(m.rows.payments), func(a, b payment.Payment) int { return a.AttendAt.Compare(b.AttendAt) })
+	for _, p := range byAttend {
+		switch {
+		case p.AttendAt.IsZero():
+		case p.AttendAt.After(now):
+			next(p.AttendAt)
+		case len(due.Attempts) < limit:
+			due.Attempts = append(due.Attempts, p.ID)
+		}
+	}
 	for _, t := range m.sortedTerminals() {
 		sale := m.rows.payments[t.Sale]
 		switch {
 		case len(t.Waiting) == 0 || sale.State == payment.InProgress:
+		case sale.State.Unpaid() && t.Busy != fleet.BusyReplace && (t.Busy != fleet.BusyByProduct || sale.Solution != payment.DQRDevice):
 		case sale.State.Unpaid() && sale.HoldUntil.After(now):
 			next(sale.HoldUntil)
 		case len(due.Terminals) < limit:
@@ -168,6 +179,12 @@ func (m *Memory) Resolve(_ context.Context, needs decide.Needs) (journal.Resolve
 			payments = append(payments, id)
 		}
 	}
+	for _, k := range needs.Short {
+		if o, ok := m.rows.short[k]; ok {
+			r.Short[k] = o.PaymentID
+			payments = append(payments, o.PaymentID)
+		}
+	}
 	for _, id := range payments {
 		if t, ok := m.rows.payments[id].Identity(); ok {
 			r.Terminals[id] = t
@@ -190,7 +207,8 @@ func (m *Memory) Seed(_ context.Context, d merchant.Data) error {
 	have.SaltKeys = missing(have.SaltKeys, d.SaltKeys, func(x merchant.SaltKey) [2]string { return [2]string{x.Owner, x.Index} })
 	for _, t := range d.Terminals {
 		if _, ok := m.rows.terminals[t.Identity]; !ok {
-			m.rows.terminals[t.Identity] = fleet.Terminal{Identity: t.Identity, Label: t.Label, Active: t.Active, Integrated: t.Integrated}
+			m.rows.terminals[t.Identity] = fleet.Terminal{Identity: t.Identity, Label: t.Label, Active: t.Active, Integrated: t.Integrated,
+				WindowSeconds: t.PaymentWindowSeconds, Busy: fleet.Busy(t.Busy)}
 		}
 	}
 	return nil

@@ -24,7 +24,9 @@ func firstStays(t *testing.T, b bench) {
 		QuoteEvents: []decide.QuoteEvent{{Token: "q1", Seq: 1, At: day}},
 		Messages:    []decide.Message{{MessageKey: decide.MessageKey{OrgID: "O", MsgID: "m1"}, At: day}},
 		ReqPays:     []decide.ReqPay{{TxnKey: decide.TxnKey{OrgID: "O", TxnID: "x1"}, Status: "SUCCESS", At: day}},
-		Credits:     []decide.Credit{{TxnKey: decide.TxnKey{OrgID: "O", TxnID: "x1"}, State: decide.CreditApplied, At: day}},
+		NewCredits:  []decide.Credit{{TxnKey: decide.TxnKey{OrgID: "O", TxnID: "x1"}, State: decide.CreditApplied, At: day}},
+		NewShort:    []decide.ShortOrder{{ShortKey: decide.ShortKey{MerchantID: merchantA, StoreID: "s", Code: "0042"}, PaymentID: "p1"}},
+		Network:     []decide.NetworkRequest{{ID: "p1-ask1", Kind: decide.NetworkAsk, PaymentID: "p1", At: day}},
 		Callbacks:   []decide.Callback{{EventID: "EVp1", PaymentID: "p1", At: day}},
 	}
 	b.add(t, first)
@@ -36,8 +38,10 @@ func firstStays(t *testing.T, b bench) {
 		"quote event":    {QuoteEvents: first.QuoteEvents},
 		"message id":     {Messages: first.Messages},
 		"transaction id": {ReqPays: first.ReqPays},
-		"credit":         {Credits: first.Credits},
+		"credit":         {NewCredits: first.NewCredits},
 		"callback":       {Callbacks: first.Callbacks},
+		"short order":    {NewShort: first.NewShort},
+		"network":        {Network: first.Network},
 	} {
 		again.NewPayments = append(again.NewPayments, newPayment("other"))
 		err := b.apply(t, decide.Needs{}, func(decide.Snapshot) decide.Changes { return again })

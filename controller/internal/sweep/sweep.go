@@ -72,12 +72,15 @@ func (s *Sweeper) once(ctx context.Context) time.Duration {
 	for _, id := range due.Payments {
 		wg.Go(func() { do(decide.Expire{PaymentID: id}) })
 	}
+	for _, id := range due.Attempts {
+		wg.Go(func() { do(decide.Attend{PaymentID: id}) })
+	}
 	for _, id := range due.Terminals {
 		wg.Go(func() { do(decide.Promote{Identity: id}) })
 	}
 	wg.Wait()
 	switch {
-	case moved.Load() && max(len(due.Payments), len(due.Terminals)) == limit:
+	case moved.Load() && max(len(due.Payments), len(due.Attempts), len(due.Terminals)) == limit:
 		return soonest // there may be more that is due already
 	case due.HasNext:
 		return min(max(due.Next, soonest), most)

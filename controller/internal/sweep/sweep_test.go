@@ -207,8 +207,11 @@ func TestPromotes(t *testing.T) {
 		shows(0, "behind held")
 		shows(2, "paying")
 		s.wants("held", "init@0.0 superseded@60.0 cancelled")
-		pass(time.Minute)
+		pass(payment.Asks()[0] - time.Minute - 20*time.Millisecond)
 		shows(2, "paying")
+		pass(20 * time.Millisecond)
+		shows(2, "behind paying") // nobody knows how the other ends: the display is freed
+		pass(30 * time.Second)
 		s.wants("behind held", "init@0.0 created")
 		pass(3 * time.Minute)
 		s.wants("behind held", "init@0.0 expired@180.0 expired")

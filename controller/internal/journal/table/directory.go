@@ -46,6 +46,8 @@ var Counters = Table[merchant.Terminal]{
 		text("label", func(t *merchant.Terminal) *string { return &t.Label }),
 		boolean("active", func(t *merchant.Terminal) *bool { return &t.Active }),
 		boolean("integrated", func(t *merchant.Terminal) *bool { return &t.Integrated }),
+		number("payment_window_seconds", func(t *merchant.Terminal) *int64 { return &t.PaymentWindowSeconds }),
+		text("busy", func(t *merchant.Terminal) *string { return &t.Busy }),
 	},
 }
 

@@ -18,7 +18,8 @@ const OrgID = "MER101"
 var Payments = Table[payment.Payment]{
 	Name: "transactions", Key: []string{"id"}, Versioned: true,
 	Fixed: fixed("org_id", "merchant_id", "merchant_transaction_id", "store_id", "order_id", "amount", "solution",
-		"open_order", "payee_addr", "qr", "created_at", "callback_url", "callback_mode", "signer", "signer_index"),
+		"open_order", "short_order_id", "allow_card", "allow_dqr", "auto_accept", "context_terminal", "sub_merchant_id",
+		"message", "collect_by", "collect_from", "original", "handover_by", "payee_addr", "qr", "created_at", "callback_url", "callback_mode", "signer", "signer_index"),
 	Columns: []Column[payment.Payment]{
 		text("id", func(p *payment.Payment) *string { return &p.ID }),
 		constant[payment.Payment]("org_id", OrgID),
@@ -30,6 +31,27 @@ var Payments = Table[payment.Payment]{
 		number("amount", func(p *payment.Payment) *protocol.Paise { return &p.Amount }),
 		text("solution", func(p *payment.Payment) *payment.Solution { return &p.Solution }),
 		boolean("open_order", func(p *payment.Payment) *bool { return &p.Open }),
+		text("short_order_id", func(p *payment.Payment) *string { return &p.ShortOrderID }),
+		boolean("allow_card", func(p *payment.Payment) *bool { return &p.AllowCard }),
+		boolean("allow_dqr", func(p *payment.Payment) *bool { return &p.AllowDQR }),
+		boolean("auto_accept", func(p *payment.Payment) *bool { return &p.AutoAccept }),
+		boolean("accepted", func(p *payment.Payment) *bool { return &p.Accepted }),
+		text("context_terminal", func(p *payment.Payment) *string { return &p.ContextTerminal }),
+		text("sub_merchant_id", func(p *payment.Payment) *string { return &p.SubMerchantID }),
+		text("message", func(p *payment.Payment) *string { return &p.Message }),
+		text("collect_by", func(p *payment.Payment) *string { return &p.CollectBy }),
+		text("collect_from", func(p *payment.Payment) *protocol.VPA { return &p.CollectFrom }),
+		text("original", func(p *payment.Payment) *string { return &p.Original }),
+		number("refunded", func(p *payment.Payment) *protocol.Paise { return &p.Refunded }),
+		instant("handover_by", func(p *payment.Payment) *time.Time { return &p.HandoverBy }),
+		instant("handed_over_at", func(p *payment.Payment) *time.Time { return &p.HandedOverAt }),
+		instant("started_at", func(p *payment.Payment) *time.Time { return &p.StartedAt }),
+		instant("attend_at", func(p *payment.Payment) *time.Time { return &p.AttendAt }),
+		instant("asked_at", func(p *payment.Payment) *time.Time { return &p.AskedAt }),
+		text("instrument", func(p *payment.Payment) *protocol.PayMode { return &p.Instrument }),
+		text("card_last4", func(p *payment.Payment) *string { return &p.CardLast4 }),
+		text("card_network", func(p *payment.Payment) *string { return &p.CardNetwork }),
+		text("card_type", func(p *payment.Payment) *string { return &p.CardType }),
 		text("state", func(p *payment.Payment) *payment.State { return &p.State }),
 		text("reason", func(p *payment.Payment) *string { return &p.Reason }),
 		boolean("cancel_asked", func(p *payment.Payment) *bool { return &p.CancelAsked }),
@@ -83,13 +105,22 @@ var Terminals = Table[fleet.Terminal]{
 		boolean("integrated", func(t *fleet.Terminal) *bool { return &t.Integrated }),
 		blob("public_key", func(t *fleet.Terminal) *[]byte { return &t.PublicKey }),
 		blob("token_hash", func(t *fleet.Terminal) *[]byte { return &t.TokenHash }),
+		number("payment_window_seconds", func(t *fleet.Terminal) *int64 { return &t.WindowSeconds }),
+		text("busy", func(t *fleet.Terminal) *fleet.Busy { return &t.Busy }),
 		number("seq", func(t *fleet.Terminal) *uint64 { return &t.Seq }),
 		text("sale", func(t *fleet.Terminal) *string { return &t.Sale }),
 		text("result", func(t *fleet.Terminal) *string { return &t.Result }),
 		list("waiting", func(t *fleet.Terminal) *[]string { return &t.Waiting }),
+		text("pull_id", func(t *fleet.Terminal) *string { return &t.Pull.ID }),
+		text("pull_code", func(t *fleet.Terminal) *string { return &t.Pull.Code }),
+		text("pull_outcome", func(t *fleet.Terminal) *protocol.PullOutcome { return &t.Pull.Outcome }),
+		text("pull_by", func(t *fleet.Terminal) *string { return &t.Pull.By }),
+		instant("pull_since", func(t *fleet.Terminal) *time.Time { return &t.Pull.Since }),
+		instant("pull_at", func(t *fleet.Terminal) *time.Time { return &t.Pull.At }),
 		number("acked_seq", func(t *fleet.Terminal) *uint64 { return &t.AckedSeq }),
 		text("epoch", func(t *fleet.Terminal) *string { return &t.Epoch }),
 		number("fact_seq", func(t *fleet.Terminal) *uint64 { return &t.FactSeq }),
+		text("stored", func(t *fleet.Terminal) *string { return &t.Stored }),
 		text("session", func(t *fleet.Terminal) *string { return &t.Session }),
 		text("mode", func(t *fleet.Terminal) *protocol.Mode { return &t.Mode }),
 		instant("last_seen", func(t *fleet.Terminal) *time.Time { return &t.LastSeen }),
@@ -175,7 +206,8 @@ var ReqPays = Table[decide.ReqPay]{
 
 // Credits is table credits.
 var Credits = Table[decide.Credit]{
-	Name: "credits", Key: []string{"org_id", "txn_id"},
+	Name: "credits", Key: []string{"org_id", "txn_id"}, Versioned: true,
+	Fixed: fixed("transaction_id", "amount", "at"),
 	Columns: []Column[decide.Credit]{
 		text("org_id", func(c *decide.Credit) *string { return &c.OrgID }),
 		text("txn_id", func(c *decide.Credit) *string { return &c.TxnID }),
@@ -183,6 +215,34 @@ var Credits = Table[decide.Credit]{
 		number("amount", func(c *decide.Credit) *protocol.Paise { return &c.Amount }),
 		text("state", func(c *decide.Credit) *decide.CreditState { return &c.State }),
 		instant("at", func(c *decide.Credit) *time.Time { return &c.At }),
+	},
+}
+
+// ShortOrders is table short_orders: the latest OPEN order of each short id of
+// a store.
+var ShortOrders = Table[decide.ShortOrder]{
+	Name: "short_orders", Key: []string{"merchant_id", "store_id", "short_order_id"}, Versioned: true,
+	Columns: []Column[decide.ShortOrder]{
+		text("merchant_id", func(o *decide.ShortOrder) *string { return &o.MerchantID }),
+		text("store_id", func(o *decide.ShortOrder) *string { return &o.StoreID }),
+		text("short_order_id", func(o *decide.ShortOrder) *string { return &o.Code }),
+		text("transaction_id", func(o *decide.ShortOrder) *string { return &o.PaymentID }),
+	},
+}
+
+// NetworkRequests is table network_requests as a decision adds to it: pending,
+// due at once.
+var NetworkRequests = Table[decide.NetworkRequest]{
+	Name: "network_requests", Key: []string{"id"},
+	Columns: []Column[decide.NetworkRequest]{
+		text("id", func(r *decide.NetworkRequest) *string { return &r.ID }),
+		text("kind", func(r *decide.NetworkRequest) *decide.NetworkKind { return &r.Kind }),
+		text("transaction_id", func(r *decide.NetworkRequest) *string { return &r.PaymentID }),
+		text("org_id", func(r *decide.NetworkRequest) *string { return &r.OrgID }),
+		text("txn_id", func(r *decide.NetworkRequest) *string { return &r.TxnID }),
+		number("amount", func(r *decide.NetworkRequest) *protocol.Paise { return &r.Amount }),
+		instant("created_at", func(r *decide.NetworkRequest) *time.Time { return &r.At }),
+		writeOnly(instant("due_at", func(r *decide.NetworkRequest) *time.Time { return &r.At })),
 	},
 }
 

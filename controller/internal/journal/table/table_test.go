@@ -39,6 +39,8 @@ func TestTablesAreWellFormed(t *testing.T) {
 	check(t, Messages)
 	check(t, ReqPays)
 	check(t, Credits)
+	check(t, ShortOrders)
+	check(t, NetworkRequests)
 	check(t, Callbacks)
 	check(t, Merchants)
 	check(t, Stores)

@@ -22,8 +22,8 @@ func NewWanted(ids []protocol.Identity) *Wanted {
 }
 
 // Terminal was read.
-func (w *Wanted) Terminal(t fleet.Terminal, merchantName string) {
-	w.found[t.Identity] = decide.Wanted{Terminal: t, MerchantName: merchantName}
+func (w *Wanted) Terminal(t fleet.Terminal, merchantName string, edc bool) {
+	w.found[t.Identity] = decide.Wanted{Terminal: t, MerchantName: merchantName, EDC: edc}
 }
 
 // Needs are the payments that the terminals name.
