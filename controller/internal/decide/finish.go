@@ -27,6 +27,9 @@ func move(tx *Tx, p payment.Payment, h payment.Happening) (payment.Payment, erro
 		return moved, nil
 	}
 	release(tx, moved, moved.Reason != payment.ReasonSuperseded)
+	if moved.Solution == payment.Refund && moved.State != payment.Succeeded {
+		giveBack(tx, moved)
+	}
 	if moved.CallbackURL != "" {
 		tx.AddCallback(Callback{
 			EventID: "EV" + moved.ID, PaymentID: moved.ID, MerchantID: moved.MerchantID,

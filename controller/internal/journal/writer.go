@@ -150,7 +150,7 @@ func (w *writer) halve(jobs []*job) {
 }
 
 // missingError says that a payment was loaded whose terminal was not, or a short
-// order whose payment was not: they came after references were followed.
+// order whose payment was not, or a refund and not what it gives back: they came after references were followed.
 type missingError struct {
 	terminals []protocol.Identity
 	payments  []string
@@ -173,6 +173,9 @@ func (w *writer) apply(jobs []*job, needs decide.Needs) (BatchID, decide.Changes
 		for _, p := range snap.Payments {
 			if id, ok := p.Identity(); ok && !asked[id] {
 				missing.terminals = append(missing.terminals, id)
+			}
+			if _, ok := snap.Payments[p.Original]; p.Original != "" && !ok {
+				missing.payments = append(missing.payments, p.Original)
 			}
 		}
 		for _, o := range snap.Short {

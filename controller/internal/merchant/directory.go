@@ -90,6 +90,16 @@ func (d *Directory) Terminal(id protocol.Identity) (Terminal, bool) {
 	return t, ok
 }
 
+// HasTerminal reports whether there is a terminal that fits.
+func (d *Directory) HasTerminal(fits func(Terminal) bool) bool {
+	for _, t := range d.terminals {
+		if fits(t) {
+			return true
+		}
+	}
+	return false
+}
+
 // Inactive lists the terminals that may not be used.
 func (d *Directory) Inactive() []protocol.Identity {
 	var ids []protocol.Identity

@@ -12,8 +12,11 @@ import (
 	"crypto/ecdsa"
 	"errors"
 	"log/slog"
+	"math"
 	"net/http"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/gin-gonic/gin"
 	"github.com/google/uuid"
@@ -37,6 +40,8 @@ type Reader interface {
 	// Payment finds a payment of the merchant by the merchant's id or by ours;
 	// journal.ErrNotFound when there is none.
 	Payment(ctx context.Context, merchantID, id string) (payment.Payment, error)
+	// Payments finds payments; none where nothing fits.
+	Payments(ctx context.Context, q journal.PaymentQuery) ([]payment.Payment, error)
 }
 
 // Config is what the door needs.
@@ -50,6 +55,9 @@ type Config struct {
 	OrgID   string
 	Sandbox bool
 	Log     *slog.Logger
+	// Allow, where it is set, is asked once for each request of a merchant whose
+	// signature is good; where it says no, the merchant is to wait that long.
+	Allow func(merchantID string) (retryAfter time.Duration, ok bool)
 }
 
 // API is the door. Register puts its routes on an engine.
@@ -61,10 +69,50 @@ func New(c Config) *API { return &API{c} }
 // CodeKey is where an answer's code stands in its gin.Context, for the metrics.
 const CodeKey = "code"
 
+// Signing is what X-VERIFY of a route covers.
+type Signing string
+
+// What is signed.
+const (
+	SignsBody Signing = "body" // base64 payload + path
+	SignsPath Signing = "path" // path alone
+)
+
+// Route is one route of the door.
+type Route struct {
+	Method, Path string
+	Signs        Signing
+	Summary      string
+	handle       func(*API, *gin.Context)
+}
+
+// Routes are all routes of the door (phonepe-api: Endpoints). Paths are gin's.
+func Routes() []Route {
+	return []Route{
+		{"POST", "/v1/payment/init", SignsBody, "Ask for a payment on a DQR display or an EDC terminal", (*API).init},
+		{"POST", "/v1/edc/transaction/init", SignsBody, "Ask for a payment on an EDC terminal (older form)", (*API).edcInit},
+		{"GET", "/v1/payment/:merchantId/:id/status", SignsPath, "How a payment stands", (*API).status},
+		{"GET", "/v1/edc/transaction/:merchantId/:id/status", SignsPath, "How an EDC payment stands", (*API).status},
+		{"POST", "/v1/edc/transaction/:merchantId/:id/status", SignsPath, "How an EDC payment stands (some clients post)", (*API).status},
+		{"POST", "/v1/edc/transaction/status", SignsBody, "Find a terminal's payments by id or RRN", (*API).search},
+		{"PUT", "/v1/payment/:merchantId/:id/cancel", SignsPath, "Take a payment request back", (*API).cancel},
+		{"POST", "/v1/transactions/details", SignsBody, "Payments with settlement and refunds, page by page", (*API).recon},
+		{"POST", "/v3/qr/init", SignsBody, "Ask for a QR to draw yourself", (*API).qrInit},
+		{"POST", "/v3/qr/transaction/list", SignsBody, "The latest payments of a store", (*API).list},
+		{"POST", "/v3/charge", SignsBody, "Send a collect request to a customer", (*API).charge},
+		{"POST", "/v3/charge/:merchantId/:id/remind", SignsPath, "Remind the customer of a collect request", (*API).remind},
+		{"POST", "/v3/charge/:merchantId/:id/cancel", SignsPath, "Take a collect request back", (*API).cancel},
+		{"GET", "/v3/transaction/:merchantId/:id/status", SignsPath, "How a payment or refund stands", (*API).status3},
+		{"POST", "/v3/credit/backToSource", SignsBody, "Refund part or all of a payment", (*API).refund},
+		{"POST", "/v3/credit/backToSource/", SignsBody, "The same; signed without the slash", (*API).refund},
+	}
+}
+
 // Register adds the door's routes.
 func (a *API) Register(r gin.IRouter) {
-	r.POST("/v1/payment/init", a.limit, a.init)
-	r.GET("/v1/payment/:merchantId/:id/status", a.status)
+	for _, route := range Routes() {
+		r.Handle(route.Method, route.Path, a.limit, func(c *gin.Context) { route.handle(a, c) })
+	}
 }
 
 // StripPrefix serves h under Prefix as well, so that the routes, and with them
@@ -128,8 +176,10 @@ func (a *API) fail(c *gin.Context, err error) {
 		a.refuse(c, refuse(CodeDuplicate, ""))
 	case errors.Is(err, decide.ErrNoTerminal):
 		a.refuse(c, refuse(CodeInvalidTerminal, ""))
-	case errors.Is(err, journal.ErrNotFound):
-		a.refuse(c, refuse(CodeInvalidTransaction, ""))
+	case errors.Is(err, decide.ErrShortOrderUsed):
+		a.refuse(c, refuse(CodeShortCodeUsed, ""))
+	case errors.Is(err, journal.ErrNotFound), errors.Is(err, decide.ErrNoPayment):
+		a.refuse(c, &Refusal{Code: CodeInvalidTransaction, unknown: true})
 	case errors.Is(err, journal.ErrBusy), errors.Is(err, journal.ErrUnavailable), errors.Is(err, journal.ErrClosed):
 		c.Header("Retry-After", "1")
 		a.refuse(c, &Refusal{Code: CodeInternal, HTTPStatus: http.StatusServiceUnavailable})
@@ -140,6 +190,16 @@ func (a *API) fail(c *gin.Context, err error) {
 }
 
 func (a *API) refuse(c *gin.Context, r *Refusal) {
+	if isV3(c) {
+		r = r.inV3()
+	}
+	if r.retryAfter > 0 {
+		c.Header("Retry-After", strconv.Itoa(int(math.Ceil(r.retryAfter.Seconds()))))
+	}
+	if r.data != nil {
+		writeEnvelope(c, r.status(), envelope{Code: r.Code, Message: r.message(), Data: r.data, hasData: true})
+		return
+	}
 	if r.debug != nil && a.Sandbox {
 		writeEnvelope(c, r.status(), envelope{Code: r.Code, Message: r.message(), Data: gin.H{"debug": r.debug}, hasData: true})
 		return

@@ -1,6 +1,9 @@
 package payapi
 
-import "net/http"
+import (
+	"net/http"
+	"time"
+)
 
 // Code is a word of the API's vocabulary (phonepe-api: Payment init).
 type Code string
@@ -17,11 +20,38 @@ const (
 	CodeSolutionNotEnabled  Code = "SOLUTION_NOT_ENABLED"
 	CodeTerminalStandalone  Code = "INTEGRATEDMODE_NOT_ENABLED_ON_TERMINAL"
 	CodeInvalidAmount       Code = "INVALID_AMOUNT"
+	CodeInvalidMapping      Code = "INVALID_INTEGRATION_MAPPING_TYPE"
+	CodeInvalidModes        Code = "INVALID_PAYMENT_MODES"
+	CodeInvalidHandover     Code = "INVALID_TERMINAL_HANDOVER_TIME"
+	CodeShortCodeRequired   Code = "SHORT_CODE_IS_REQUIRED"
+	CodeShortCodeNotNeeded  Code = "SHORT_CODE_NOT_REQUIRED"
+	CodeShortCodeLength     Code = "INVALID_SHORTCODE_LENGTH"
+	CodeShortCodeUsed       Code = "SHORT_CODE_ALREADY_USED"
+	CodeCancelRequested     Code = "CANCEL_REQUESTED"
+	CodeAlreadyCompleted    Code = "PAYMENT_ALREADY_COMPLETED"
+	CodeAlreadyEnded        Code = "PAYMENT_ALREADY_ENDED"
+	CodeTooMany             Code = "TOO_MANY_REQUESTS"
 	CodeBadRequest          Code = "BAD_REQUEST"
 	CodeInternal            Code = "INTERNAL_SERVER_ERROR"
 	messageCheckStatus           = "Something went wrong. Please check the status of the transaction before trying again."
 	messageDuplicateMessage      = "The transaction id you have entered seems to be invalid. [message = Duplicate transaction id]"
 )
+
+// CodeRow is one row of a table of codes, for the documentation.
+type CodeRow struct {
+	Code       Code
+	HTTPStatus int
+	Message    string
+}
+
+// Codes lists the v1 codes.
+func Codes() []CodeRow {
+	var rows []CodeRow
+	for _, row := range codes {
+		rows = append(rows, CodeRow{row.code, row.httpStatus, row.message})
+	}
+	return rows
+}
 
 // codes is the one table of the vocabulary: HTTP status and message of every
 // code. Messages are the documented descriptions verbatim, unless a sample
@@ -42,6 +72,17 @@ var codes = []struct {
 	{CodeSolutionNotEnabled, http.StatusForbidden, "EDC Sale API is not enabled for the merchant", true},
 	{CodeTerminalStandalone, http.StatusForbidden, "The Terminal is not in integrated mode", true},
 	{CodeInvalidAmount, http.StatusBadRequest, "The amount value is not valid as per API needs", true},
+	{CodeInvalidMapping, http.StatusBadRequest, "The Integration_Mapping_Type param is having invalid fields", true},
+	{CodeInvalidModes, http.StatusBadRequest, "The paymentModes is not valid", true},
+	{CodeInvalidHandover, http.StatusBadRequest, "No Active request exists.", true},
+	{CodeShortCodeRequired, http.StatusBadRequest, "The Shortcode is mandatory as per the API needs", true},
+	{CodeShortCodeNotNeeded, http.StatusBadRequest, "Short Order Id is not required", true},
+	{CodeShortCodeLength, http.StatusBadRequest, "The shortCode length is not valid as per the API needs", true},
+	{CodeShortCodeUsed, http.StatusConflict, "A live order of the store has this Short Order Id", true},
+	{CodeCancelRequested, http.StatusOK, "Payment is in progress, check the status", true},
+	{CodeAlreadyCompleted, http.StatusBadRequest, "Payment is already complete.", true},
+	{CodeAlreadyEnded, http.StatusBadRequest, "Payment has already ended", true},
+	{CodeTooMany, http.StatusTooManyRequests, "Too many requests. Please wait before trying again.", true},
 	{CodeBadRequest, http.StatusBadRequest, "The request is not valid", true},
 	{CodeInternal, http.StatusInternalServerError, messageCheckStatus, true},
 }
@@ -81,7 +122,10 @@ type Refusal struct {
 	Code       Code
 	HTTPStatus int    // 0: the code's own
 	Text       string // "": the code's own
+	data       any    // what the answer's data is; nil for none
 	debug      any    // sandbox only
+	retryAfter time.Duration
+	unknown    bool // the transaction is not there, rather than badly named
 }
 
 func (r *Refusal) Error() string { return string(r.Code) + ": " + r.message() }

@@ -20,6 +20,26 @@ func (o object) text(name string) (string, bool) {
 	return s, true
 }
 
+// boolean reads a field that is "true" or "false", as a JSON boolean or as text
+// in any case. Absent, null and "" are false.
+func (o object) boolean(name string) (b, ok bool) {
+	raw, there := o[name]
+	if !there {
+		return false, true
+	}
+	s := string(raw)
+	if strings.HasPrefix(s, `"`) && json.Unmarshal(raw, &s) != nil {
+		return false, false
+	}
+	switch strings.ToLower(s) {
+	case "true":
+		return true, true
+	case "false", "", "null":
+		return false, true
+	}
+	return false, false
+}
+
 // whole reads a field that is a whole number, as a JSON number or, as real
 // clients send it, as a string of digits. ok is false for anything else,
 // fractions and exponents included; set is false when it is absent or null.

@@ -1,8 +1,6 @@
 package payapi
 
 import (
-	"net/http"
-	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -14,7 +12,6 @@ import (
 	"github.com/galla-pay/galla/controller/internal/payment"
 	"github.com/galla-pay/galla/controller/internal/quote"
 	"github.com/galla-pay/galla/protocol"
-	"github.com/galla-pay/galla/protocol/upiuri"
 )
 
 // Limits of an init (phonepe-api: Payment init).
@@ -22,24 +19,23 @@ const (
 	maxTransactionID = 39 // "less than 40 characters"
 	defaultExpiresIn = 180
 	maxExpiresIn     = 1800 // the PRD's 30 minutes; more is held to it
-	// linkBytes keeps a QR at version 12 or below at level M, which is 3 whole
-	// pixels a module on the smallest panel (240 pixels wide).
-	linkBytes = 287
+	// maxAmount is the most that one request may ask for (phonepe-api: Wire rules).
+	maxAmount = protocol.Paise(10_000_000_000)
 )
 
 // init answers POST /v1/payment/init.
-func (a *API) init(c *gin.Context) {
-	encoded, req, err := readBody(c)
-	if err != nil {
-		a.fail(c, err)
+func (a *API) init(c *gin.Context) { a.initAs(c, "") }
+
+// edcInit answers POST /v1/edc/transaction/init, the older form of an EDC sale.
+func (a *API) edcInit(c *gin.Context) { a.initAs(c, "EDC") }
+
+func (a *API) initAs(c *gin.Context, solution string) {
+	by, req, ok := a.signedBody(c)
+	if !ok {
 		return
 	}
-	merchantID, _ := req.text("merchantId")
-	// Life of a payment, step 2: `payapi` verifies and decides.
-	by, err := a.verify(c, merchantID, encoded, route(c))
-	if err != nil {
-		a.fail(c, err)
-		return
+	if _, given := req["solutionType"]; solution != "" && !given {
+		req["solutionType"] = []byte(`"` + solution + `"`)
 	}
 	d, err := a.readInit(c, by, req)
 	if err != nil {
@@ -54,62 +50,79 @@ func (a *API) init(c *gin.Context) {
 	a.succeed(c, gin.H{"merchantId": p.MerchantID, "transactionId": p.TransactionID, "amount": p.Amount})
 }
 
+// signedBody reads a request with a payload and checks who signed it. Where ok
+// is false, the request is answered.
+func (a *API) signedBody(c *gin.Context) (by signer, req object, ok bool) {
+	encoded, req, err := readBody(c)
+	if err != nil {
+		a.fail(c, err)
+		return by, nil, false
+	}
+	merchantID, _ := req.text("merchantId")
+	// Life of a payment, step 2: `payapi` verifies and decides.
+	if by, err = a.verify(c, merchantID, encoded, route(c)); err != nil {
+		a.fail(c, err)
+		return by, nil, false
+	}
+	return by, req, true
+}
+
 // readInit makes the checks in the documented order: merchant, store,
 // terminal, ids, then the rest in the order of the field list.
 func (a *API) readInit(c *gin.Context, by signer, req object) (decide.Init, error) {
 	var none decide.Init
-	terminal, err := a.readTerminal(by, req)
-	if err != nil {
-		return none, err
-	}
-	transactionID, err := readTransactionID(req)
-	if err != nil {
-		return none, err
-	}
-	orderID, ok := req.text("orderId")
-	if !ok || !protocol.ValidID(orderID, protocol.MaxIDLength) {
-		return none, badRequest("orderId", "must be 1 to 64 letters, digits, _ or -")
-	}
-	if err := readSolution(by.merchant, terminal, req); err != nil {
-		return none, err
-	}
-	amount, set, ok := req.whole("amount")
-	paise := protocol.Paise(amount)
-	if !ok {
-		return none, badRequest("amount", "must be a whole number of paise")
-	}
-	if !set || paise < quote.MinPaise || paise > quote.LimitPaise {
-		return none, refuse(CodeInvalidAmount, "")
-	}
-	seconds, set, ok := req.whole("expiresIn")
-	switch {
-	case !ok || set && seconds < 1:
-		return none, badRequest("expiresIn", "must be a whole number of seconds, at least 1")
-	case !set:
-		seconds = defaultExpiresIn
-	case seconds > maxExpiresIn:
-		seconds = maxExpiresIn
-	}
-	callbackURL, mode, err := a.readCallback(c, by.merchant)
+	terminal, err := a.readTerminal(by, req, isOpen(req))
 	if err != nil {
 		return none, err
 	}
 	p := payment.Payment{
-		ID: payment.FormatID(uuid.Must(uuid.NewV7())), Key: payment.Key{MerchantID: by.merchant.ID, TransactionID: transactionID},
-		StoreID: terminal.StoreID, TerminalID: terminal.TerminalID, OrderID: orderID, Amount: paise,
-		Solution: payment.DQRDevice, Payee: by.merchant.Payee,
-		CallbackURL: callbackURL, CallbackMode: mode, Signer: by.owner, SignerIndex: by.index,
+		ID:      payment.FormatID(uuid.Must(uuid.NewV7())),
+		StoreID: terminal.StoreID, TerminalID: terminal.TerminalID, Payee: by.merchant.Payee,
+		Signer: by.owner, SignerIndex: by.index,
 	}
-	lives := time.Duration(seconds) * time.Second
-	if p.QR, err = a.link(by.merchant, p, lives); err != nil {
+	p.MerchantID = by.merchant.ID
+	if p.TransactionID, err = readTransactionID(req, maxTransactionID); err != nil {
 		return none, err
+	}
+	var ok bool
+	if p.OrderID, ok = req.text("orderId"); !ok || !protocol.ValidID(p.OrderID, protocol.MaxIDLength) {
+		return none, badRequest("orderId", "must be 1 to 64 letters, digits, _ or -")
+	}
+	if p.Solution, err = readSolution(by.merchant, terminal, req); err != nil {
+		return none, err
+	}
+	if p.Amount, err = readAmount(req); err != nil {
+		return none, err
+	}
+	var lives, shown time.Duration
+	if p.Solution == payment.EDC {
+		lives, err = readEDC(req, &p)
+		shown = lives + longestWindow
+	} else {
+		lives, err = readExpiresIn(req, defaultExpiresIn, maxExpiresIn)
+		shown = lives
+		if err == nil && !payableByQR(p.Amount) {
+			err = refuse(CodeInvalidAmount, "")
+		}
+	}
+	if err != nil {
+		return none, err
+	}
+	if p.CallbackURL, p.CallbackMode, err = a.readCallback(c, by.merchant); err != nil {
+		return none, err
+	}
+	if p.Solution == payment.DQRDevice || p.AllowDQR {
+		if p.QR, err = a.link(by.merchant, p, shown); err != nil {
+			return none, err
+		}
 	}
 	return decide.Init{Payment: p, ExpiresIn: lives, Actor: "pos:" + by.owner}, nil
 }
 
-// readTerminal finds the merchant's terminal.
-func (a *API) readTerminal(by signer, req object) (merchant.Terminal, error) {
-	var none merchant.Terminal
+// readTerminal finds the merchant's store and terminal. An OPEN order needs no
+// terminal; one that is named all the same must exist, and binds nothing.
+func (a *API) readTerminal(by signer, req object, open bool) (merchant.Terminal, error) {
+	none := merchant.Terminal{Active: true, Integrated: true}
 	dir := a.Directory()
 	if !by.known || !by.merchant.Active {
 		return none, refuse(CodeInvalidMerchant, "")
@@ -118,23 +131,30 @@ func (a *API) readTerminal(by signer, req object) (merchant.Terminal, error) {
 	if store, ok := dir.Store(by.merchant.ID, storeID); !ok || !store.Active {
 		return none, refuse(CodeInvalidStore, "")
 	}
-	terminalID, _ := req.text("terminalId")
+	none.StoreID = storeID
+	terminalID, isText := req.text("terminalId")
+	if open && isText && terminalID == "" {
+		return none, nil
+	}
 	t, ok := dir.Terminal(protocol.Identity{MerchantID: by.merchant.ID, StoreID: storeID, TerminalID: terminalID})
 	if !ok || !t.Active {
 		return none, refuse(CodeInvalidTerminal, "")
+	}
+	if open {
+		return none, nil
 	}
 	return t, nil
 }
 
 // readTransactionID reads merchantTransactionId, or transactionId as some
 // clients call it.
-func readTransactionID(req object) (string, error) {
+func readTransactionID(req object, most int) (string, error) {
 	name := "merchantTransactionId"
 	if _, ok := req[name]; !ok {
 		name = "transactionId"
 	}
 	id, ok := req.text(name)
-	if !ok || !protocol.ValidID(id, maxTransactionID) {
+	if !ok || !protocol.ValidID(id, most) {
 		return "", refuse(CodeInvalidTransaction, "")
 	}
 	return id, nil
@@ -142,61 +162,63 @@ func readTransactionID(req object) (string, error) {
 
 // readSolution accepts what this merchant may ask of this terminal. A missing
 // solutionType with an integrationMappingType means EDC.
-func readSolution(m merchant.Merchant, t merchant.Terminal, req object) error {
+func readSolution(m merchant.Merchant, t merchant.Terminal, req object) (payment.Solution, error) {
+	solution, enabled := solutionOf(req), m.DQR
+	switch solution {
+	case payment.DQRDevice:
+	case payment.EDC:
+		enabled = m.EDC
+	default:
+		return "", badRequest("solutionType", "must be EDC or DQR_DEVICE")
+	}
+	switch {
+	case !enabled:
+		return "", refuse(CodeSolutionNotEnabled, "")
+	case !t.Integrated:
+		return "", refuse(CodeTerminalStandalone, "")
+	}
+	return solution, nil
+}
+
+func solutionOf(req object) payment.Solution {
 	solution, ok := req.text("solutionType")
 	if _, mapping := req["integrationMappingType"]; ok && solution == "" && mapping {
-		solution = "EDC"
+		return payment.EDC
 	}
 	switch {
 	case ok && (solution == "DQR_DEVICE" || solution == "DQR"):
-		if !m.DQR {
-			return refuse(CodeSolutionNotEnabled, "")
-		}
+		return payment.DQRDevice
 	case ok && solution == "EDC":
-		// No merchant can be enabled for EDC yet.
-		return refuse(CodeSolutionNotEnabled, "")
-	default:
-		return badRequest("solutionType", "must be EDC or DQR_DEVICE")
+		return payment.EDC
 	}
-	if !t.Integrated {
-		return refuse(CodeTerminalStandalone, "")
-	}
-	return nil
+	return ""
 }
 
-// readCallback reads X-CALLBACK-URL, which wins over the registered URL, and
-// X-CALL-MODE.
-func (a *API) readCallback(c *gin.Context, m merchant.Merchant) (callbackURL, mode string, err error) {
-	mode = strings.ToUpper(c.GetHeader("X-CALL-MODE"))
-	switch mode {
-	case "":
-		mode = http.MethodPost
-	case http.MethodPost, http.MethodPut:
-	default:
-		return "", "", badRequest("X-CALL-MODE", "must be POST or PUT")
+// readAmount reads whole paise, 1 .. 10^10.
+func readAmount(req object) (protocol.Paise, error) {
+	amount, set, ok := req.whole("amount")
+	if !ok {
+		return 0, badRequest("amount", "must be a whole number of paise")
 	}
-	callbackURL = c.GetHeader("X-CALLBACK-URL")
-	if callbackURL == "" {
-		return m.CallbackURL, mode, nil
+	if paise := protocol.Paise(amount); set && paise >= 1 && paise <= maxAmount {
+		return paise, nil
 	}
-	if err := m.CheckCallbackURL(callbackURL, a.Sandbox); err != nil {
-		return "", "", badRequest("X-CALLBACK-URL", err.Error())
-	}
-	return callbackURL, mode, nil
+	return 0, refuse(CodeInvalidAmount, "")
 }
 
-// link builds and signs the QR's upi://pay link (upi-switch: The QR and the
-// payee). Its times are this machine's, for the customer's app to show; what
-// counts is the payment's row.
-func (a *API) link(m merchant.Merchant, p payment.Payment, lives time.Duration) (string, error) {
-	now := time.Now().UTC().Truncate(time.Second)
-	text, err := upiuri.Fit(upiuri.Link{
-		Ver: "01", Mode: upiuri.ModeDynamic, PA: string(m.Payee), PN: m.Name, MC: m.MCC, TR: p.ID,
-		AM: p.Amount, MAM: p.Amount, CU: "INR", MID: m.ID, MSID: p.StoreID, MTID: p.TerminalID,
-		OrgID: a.OrgID, QRts: now, QRexpire: now.Add(lives),
-	}, a.LinkKey, upiuri.MaxBytes(linkBytes))
-	if err != nil {
-		return "", err
+// payableByQR reports whether UPI takes an amount by dynamic QR (PRD 4.2).
+func payableByQR(amount protocol.Paise) bool {
+	return amount >= quote.MinPaise && amount <= quote.LimitPaise
+}
+
+// readExpiresIn reads a time in seconds; more than most is held to it.
+func readExpiresIn(req object, usual, most int64) (time.Duration, error) {
+	seconds, set, ok := req.whole("expiresIn")
+	switch {
+	case !ok || set && seconds < 1:
+		return 0, badRequest("expiresIn", "must be a whole number of seconds, at least 1")
+	case !set:
+		seconds = usual
 	}
-	return text, nil
+	return time.Duration(min(seconds, most)) * time.Second, nil
 }

@@ -7,7 +7,8 @@ import (
 	"github.com/galla-pay/galla/protocol"
 )
 
-// status answers GET /v1/payment/{merchantId}/{id}/status. Any known payment,
+// status answers GET /v1/payment/{merchantId}/{id}/status and, by GET and POST,
+// /v1/edc/transaction/{merchantId}/{id}/status. Any known payment,
 // pending or ended in whatever way, is a SUCCESS of the question: the truth is
 // data.status (phonepe-api: Status data).
 func (a *API) status(c *gin.Context) {
@@ -29,8 +30,12 @@ func (a *API) status(c *gin.Context) {
 }
 
 // StatusAnswer is the whole answer for p, as the status route gives it and as a
-// callback carries it.
+// callback carries it: v3's for what was asked for there.
 func StatusAnswer(p payment.Payment) ([]byte, error) {
+	switch p.Solution {
+	case payment.QRString, payment.Collect, payment.Refund:
+		return encode(status3Envelope(p))
+	}
 	return encode(envelope{
 		Success: true, Code: CodeSuccess, Message: CodeSuccess.Message(), Data: statusData(p), hasData: true,
 	})
@@ -60,6 +65,26 @@ type instrument struct {
 	Type             string         `json:"type"`
 	Amount           protocol.Paise `json:"amount"`
 	UPITransactionID string         `json:"upiTransactionId,omitempty"`
+	Last4Digits      string         `json:"last4Digits,omitempty"`
+	CardNetwork      string         `json:"cardNetwork,omitempty"`
+	CardType         string         `json:"cardType,omitempty"`
+}
+
+func instrumentOf(p payment.Payment) instrument {
+	if paidBy(p) == protocol.PayCard {
+		return instrument{
+			Type: "CARD", Amount: p.Amount, Last4Digits: p.CardLast4, CardNetwork: p.CardNetwork, CardType: p.CardType,
+		}
+	}
+	return instrument{Type: "ACCOUNT", Amount: p.Amount, UPITransactionID: p.UPITxnID}
+}
+
+// paidBy is CARD or DQR: everything but a card is paid by UPI.
+func paidBy(p payment.Payment) protocol.PayMode {
+	if p.Instrument == protocol.PayCard {
+		return protocol.PayCard
+	}
+	return protocol.PayDQR
 }
 
 func statusData(p payment.Payment) status {
@@ -70,12 +95,12 @@ func statusData(p payment.Payment) status {
 		Amount: p.Amount, Status: p.State.External(), ResponseCode: p.Reason, Timestamp: p.CreatedAt.UnixMilli(),
 	}
 	if p.Attempted {
-		s.PaymentMode = "DQR"
+		s.PaymentMode = string(paidBy(p))
 	}
 	if p.State == payment.Succeeded {
 		s.ResponseCode = "null" // the string, as documented
 		s.ReferenceNumber = p.Reference
-		s.PaymentInstruments = []instrument{{Type: "ACCOUNT", Amount: p.Amount, UPITransactionID: p.UPITxnID}}
+		s.PaymentInstruments = []instrument{instrumentOf(p)}
 	}
 	if !p.EndedAt.IsZero() {
 		s.Timestamp = p.EndedAt.UnixMilli()

@@ -77,6 +77,11 @@ func (a *API) verify(c *gin.Context, merchantID, payload, path string) (signer, 
 		r.debug = gin.H{"signedString": payload + path, "saltIndex": s.index, "header": headerHelp(headerErr)}
 		return s, r
 	}
+	if a.Allow != nil {
+		if wait, ok := a.Allow(merchantID); !ok {
+			return s, &Refusal{Code: CodeTooMany, retryAfter: max(wait, time.Second)}
+		}
+	}
 	return s, nil
 }
 
@@ -87,8 +92,9 @@ func headerHelp(err error) string {
 	return "X-VERIFY is hex(SHA256(signedString + saltKey)) + ### + saltIndex"
 }
 
-// route is the path that a client signs: the route alone, as it was sent.
+// route is the path that a client signs: the route alone, as it was sent but for
+// a slash at its end.
 func route(c *gin.Context) string {
 	path := c.Request.URL.EscapedPath()
-	return strings.TrimPrefix(path, Prefix)
+	return strings.TrimSuffix(strings.TrimPrefix(path, Prefix), "/")
 }

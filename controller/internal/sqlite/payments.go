@@ -1,0 +1,25 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/galla-pay/galla/controller/internal/journal"
+	"github.com/galla-pay/galla/controller/internal/journal/table"
+	"github.com/galla-pay/galla/controller/internal/payment"
+)
+
+// Payments finds payments; none where nothing fits.
+func (db *DB) Payments(ctx context.Context, q journal.PaymentQuery) ([]payment.Payment, error) {
+	where, args := table.PaymentWhere(q, func(int) string { return "?" }, func(t any) any { return t.(time.Time).UnixMicro() })
+	rows, err := db.read.QueryContext(ctx, "SELECT "+paymentShape.names+" FROM transactions "+where, args...)
+	if err != nil {
+		return nil, fmt.Errorf("sqlite: payments: %w", err)
+	}
+	all, err := paymentShape.all(rows)
+	if err != nil {
+		return nil, fmt.Errorf("sqlite: payments: %w", err)
+	}
+	return all, nil
+}
