@@ -25,18 +25,27 @@ type door struct {
 
 func newDoor(t testing.TB, change ...func(*merchant.Data)) *door {
 	t.Helper()
-	house := doortest.New(t, change...)
+	return newDoorOf(t, doortest.New(t, change...))
+}
+
+func newDoorOf(t testing.TB, house *doortest.House) *door {
+	t.Helper()
+	return &door{t: t, House: house, handler: newEngine(payapi.New(payapi.Config{
+		Journal: house.Journal, Reader: house.Storage, Directory: house.Directory, LinkKey: house.LinkKey,
+		OrgID: "MER101", Sandbox: true, Log: house.Log,
+	}))}
+}
+
+// newEngine puts a door on an engine as the controller does.
+func newEngine(a *payapi.API) http.Handler {
 	gin.SetMode(gin.ReleaseMode)
 	r := gin.New()
 	r.HandleMethodNotAllowed, r.RedirectTrailingSlash = true, false
 	r.Use(payapi.RequestID)
 	r.NoRoute(payapi.NotFound)
 	r.NoMethod(payapi.MethodNotAllowed)
-	payapi.New(payapi.Config{
-		Journal: house.Journal, Reader: house.DB, Directory: house.Directory, LinkKey: house.LinkKey,
-		OrgID: "MER101", Sandbox: true, Log: house.Log,
-	}).Register(r)
-	return &door{t: t, handler: payapi.StripPrefix(r), House: house}
+	a.Register(r)
+	return payapi.StripPrefix(r)
 }
 
 // answer is what came back.
@@ -59,8 +68,17 @@ func (d *door) send(r *http.Request) answer {
 		d.t.Fatal(err)
 	}
 	a := answer{status: w.Code, header: w.Result().Header, raw: string(body)}
-	if err := json.Unmarshal(body, &a); err != nil {
+	form := struct {
+		*answer
+		Data json.RawMessage
+	}{answer: &a}
+	if err := json.Unmarshal(body, &form); err != nil {
 		d.t.Fatalf("the answer is not JSON: %s", body)
+	}
+	if strings.HasPrefix(string(form.Data), "{") { // a search answers a list
+		if err := json.Unmarshal(form.Data, &a.Data); err != nil {
+			d.t.Fatal(err)
+		}
 	}
 	return a
 }

@@ -42,7 +42,9 @@ func (a *API) list(c *gin.Context) {
 	for _, p := range found {
 		data = append(data, status3Envelope(p).Data)
 	}
-	a.succeed(c, gin.H{"transactions": data})
+	a.succeed(c, gin.H{
+		"resultCount": len(data), "startTimestamp": q.Since.UnixMilli(), "endTimestamp": time.Now().UnixMilli(), "transactions": data,
+	})
 }
 
 // readFilter reads store, terminal and size of a list.
