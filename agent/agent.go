@@ -49,6 +49,12 @@ type Panel = panel.Panel
 type Hardware struct {
 	Panel Panel
 	Kind  panel.Kind // what Panel is: its pixels and millimetres
+	// Keys brings the keys that were pressed. nil: a terminal without keys, which
+	// can neither prompt nor pull. Run takes every key, within the time of one
+	// write to its disk; a key that means nothing just then is dropped.
+	Keys <-chan Key
+	// Card is the reader of a terminal that takes cards; nil: none.
+	Card CardReader
 }
 
 // Status is what the terminal is doing.
@@ -58,6 +64,22 @@ type Status struct {
 	PaymentID             string
 	MerchantTransactionID string
 	AmountPaise           protocol.Paise
+	OrderID               string
+	// ShortOrderID is what the payment was pulled by; "" when it was pushed, and
+	// in a result.
+	ShortOrderID string
+	// Ends is when its time is up, with a monotonic reading, while prompting,
+	// choosing and presenting; else zero.
+	Ends time.Time
+	// PayMode is how it is paid, while presenting and checking, once that is
+	// settled.
+	PayMode protocol.PayMode
+	// Choices are what the keys 1 and 2 mean while choosing; else empty.
+	Choices [2]protocol.PayMode
+	// Waiting counts the sales that wait behind it.
+	Waiting int
+	// Keypad is what is on the glass while pulling; else zero.
+	Keypad Keypad
 	// Result is "" unless Mode is result.
 	Result protocol.Outcome
 	// Reason of a result, a fault or a refused enrolment.
@@ -66,6 +88,18 @@ type Status struct {
 	Link bool
 	// Since is when the mode began for this payment, with a monotonic reading.
 	Since time.Time
+}
+
+// Keypad is what the mode pulling shows.
+type Keypad struct {
+	Digits string
+	// Asking: the order is asked for, and there is no answer yet.
+	Asking bool
+	// Outcome is the answer to the last pull, as long as it is shown: never taken,
+	// because then there is a sale to show.
+	Outcome protocol.PullOutcome
+	// Message is what the glass says of all that, in words; may be empty.
+	Message string
 }
 
 // check fills the defaults in and says what is wrong, before anything is opened.

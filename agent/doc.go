@@ -1,6 +1,6 @@
-// Package agent is a terminal: it takes sale requests from its controller, shows
-// each payment's QR on a panel, shows how the payment ended, and reports what
-// happened. Run it with cmd/galla-agent on a device, or in any process that has
+// Package agent is a terminal: it takes sale requests from its controller, asks
+// the cashier where it must, shows each payment's QR on a panel or has a card
+// read, shows how the payment ended, and reports what happened. Run it with cmd/galla-agent on a device, or in any process that has
 // something to draw on.
 //
 // # One loop
@@ -8,7 +8,7 @@
 // Run owns everything through one goroutine, its own: the machine that decides
 // (internal/machine), the spool (internal/spool). What happens comes to it as
 // events: verified states from internal/session, the panel's answers from the
-// painter, the time. Each event is one step of the machine; its effects are
+// painter, the cashier's keys, the card reader's answers from the desk, the time. Each event is one step of the machine; its effects are
 // carried out at once; then what is on the glass, in the report and in Status
 // follows from the machine alone. Nothing in the loop waits but a synced write
 // to the disk.

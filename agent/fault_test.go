@@ -38,7 +38,7 @@ func TestBrokenPanel(t *testing.T) {
 		if !r.chip.Lit() || r.scan() != qrOf("A") {
 			t.Fatalf("light %v, QR %q", r.chip.Lit(), r.scan())
 		}
-		r.wantFacts("received A", "presented A")
+		r.wantFacts("received A", "presented A DQR")
 
 		// It stays broken: the next sale is refused, and the fault is reported.
 		r.end("A", protocol.OutcomeFailed)
@@ -47,7 +47,7 @@ func TestBrokenPanel(t *testing.T) {
 		r.offer("B", protocol.PhaseOffered)
 		time.Sleep(20 * time.Second)
 		r.want(protocol.ModeFault, "")
-		r.wantFacts("received A", "presented A", "shown A", "received B", "refused B PANEL_FAULT")
+		r.wantFacts("received A", "presented A DQR", "shown A", "received B", "refused B PANEL_FAULT")
 		faulty := false
 		for _, up := range r.ctrl.Ups() {
 			faulty = faulty || up.Report != nil && up.Report.Mode == protocol.ModeFault
@@ -127,7 +127,7 @@ func TestADiskThatTakesNothing(t *testing.T) {
 		r.want(protocol.ModeIdle, "")
 		r.offer("B", protocol.PhaseOffered)
 		r.want(protocol.ModePresenting, "B")
-		r.wantFacts("refused A STORAGE_FAULT", "received B", "presented B")
+		r.wantFacts("refused A STORAGE_FAULT", "received B", "presented B DQR")
 	})
 }
 
@@ -196,7 +196,7 @@ func TestForgedPaid(t *testing.T) {
 			"old state":         func(s *protocol.State) { s.Seq = seq - 1 },
 			"the sale's state":  func(s *protocol.State) { s.Seq = seq },
 			"invented nonce":    func(s *protocol.State) { s.Seq, s.Nonce = 1, "AAAAAAAAAAAAAAAAAAAAAA" },
-			"other protocol":    func(s *protocol.State) { s.V = 2 },
+			"other protocol":    func(s *protocol.State) { s.V = protocol.Version + 1 },
 			"other message":     func(s *protocol.State) { s.Type = protocol.TypeReport },
 			"an old sale's end": func(s *protocol.State) { s.Sale, s.Result.PaymentID = sale("A", protocol.PhaseOffered), "Z" },
 		} {

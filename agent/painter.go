@@ -9,6 +9,7 @@ import (
 
 	"github.com/galla-pay/galla/agent/internal/machine"
 	"github.com/galla-pay/galla/agent/internal/screen"
+	"github.com/galla-pay/galla/protocol"
 )
 
 // drawLimit is when a panel that does not answer counts as broken. The drivers
@@ -19,7 +20,14 @@ const drawLimit = 3 * time.Second
 type picture struct {
 	view screen.View // but for its QR
 	qr   string      // text of it, "" for none
-	of   machine.Drawn
+	of   subject
+}
+
+// subject is what a picture is about: as long as it is the same, only times move.
+type subject struct {
+	machine.Drawn
+	payMode protocol.PayMode
+	keypad  Keypad
 }
 
 // painter draws pictures in its own goroutine, so that neither the QR encoder
@@ -84,7 +92,7 @@ func (p *painter) paint(job picture) machine.Event {
 		_ = p.panel.Backlight(false)
 		return machine.DrawFailed{Reason: err.Error()}
 	}
-	return job.of
+	return job.of.Drawn
 }
 
 func unfit(err error) string {

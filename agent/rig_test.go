@@ -5,6 +5,8 @@ import (
 	"errors"
 	"image"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -28,6 +30,9 @@ type rig struct {
 	ctrl *sessiontest.Controller
 	chip *paneltest.ST7789
 	cfg  agent.Config
+	// keys and card are what it has beside the panel; nil: nothing.
+	keys chan agent.Key
+	card agent.CardReader
 	// wrap puts something between the agent and the panel's driver.
 	wrap func(agent.Panel) agent.Panel
 
@@ -114,8 +119,20 @@ func (r *rig) on() {
 	ctx, cancel := context.WithCancel(context.Background())
 	r.stop, r.done = cancel, make(chan error, 1)
 	done := r.done
-	go func() { done <- agent.Run(ctx, r.cfg, agent.Hardware{Panel: p, Kind: kind}) }()
+	hw := agent.Hardware{Panel: p, Kind: kind, Card: r.card}
+	if r.keys != nil {
+		hw.Keys = r.keys
+	}
+	go func() { done <- agent.Run(ctx, r.cfg, hw) }()
 	synctest.Wait()
+}
+
+// press presses keys; each is taken, and the glass has followed, before the next.
+func (r *rig) press(keys ...agent.Key) {
+	for _, k := range keys {
+		r.keys <- k
+		synctest.Wait()
+	}
 }
 
 // off cuts the power.
@@ -162,7 +179,7 @@ func qrOf(payment string) string {
 func sale(payment string, phase protocol.Phase) *protocol.Sale {
 	return &protocol.Sale{
 		PaymentID: payment, MerchantTransactionID: "M-" + payment, OrderID: "4821", Phase: phase,
-		AmountPaise: 24500, QR: qrOf(payment), LeftMillis: 60_000, TotalMillis: 120_000,
+		AmountPaise: 24500, PayModes: []protocol.PayMode{protocol.PayDQR}, QR: qrOf(payment), LeftMillis: 60_000, TotalMillis: 120_000,
 	}
 }
 
@@ -209,7 +226,25 @@ func (r *rig) presenting() {
 	r.want(protocol.ModeIdle, "")
 	r.offer("A", protocol.PhaseOffered)
 	r.want(protocol.ModePresenting, "A")
-	r.wantFacts("received A", "presented A")
+	r.wantFacts("received A", "presented A DQR")
+}
+
+// disk is all that is in the terminal's data, as text.
+func (r *rig) disk() string {
+	r.t.Helper()
+	var all strings.Builder
+	entries, err := os.ReadDir(r.cfg.DataDir)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	for _, e := range entries {
+		text, err := os.ReadFile(filepath.Join(r.cfg.DataDir, e.Name()))
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		all.Write(text)
+	}
+	return all.String()
 }
 
 // failingPanel refuses to draw while broken.

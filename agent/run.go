@@ -17,7 +17,8 @@ import (
 const (
 	spoolFile = "spool.db"
 	// stopLimit is how long Run waits for its goroutines when ctx has ended; a
-	// panel that hangs in a transfer may keep one longer.
+	// panel that hangs in a transfer may keep one longer, or a card reader that is
+	// in the middle of an approval.
 	stopLimit = 900 * time.Millisecond
 	// reasonUnreachable is shown while no controller answers an enrolment.
 	reasonUnreachable = "CONTROLLER_UNREACHABLE"
@@ -32,14 +33,16 @@ type terminal struct {
 	spool   *spool.Spool
 	link    *session.Session // nil until there are credentials
 	painter *painter
+	keys    <-chan Key // nil: none
+	desk    *desk
 
 	status  Status
-	confirm bool          // the controller wants to hear from us, news or not
-	shown   picture       // what was handed to the painter last
-	drawn   machine.Drawn // what is on the glass
-	redraw  bool          // hand it over even if it is the same
-	handed  time.Time     // when the painter began; zero: it is free
-	overdue bool          // it was handed something, and has been counted as broken
+	confirm bool      // the controller wants to hear from us, news or not
+	shown   picture   // what was handed to the painter last
+	drawn   subject   // what is on the glass
+	redraw  bool      // hand it over even if it is the same
+	handed  time.Time // when the painter began; zero: it is free
+	overdue bool      // it was handed something, and has been counted as broken
 }
 
 // Run runs the terminal until ctx ends; it returns nil then, or why it could not
@@ -54,7 +57,7 @@ func Run(ctx context.Context, cfg Config, hw Hardware) error {
 	if err != nil {
 		return err
 	}
-	t := &terminal{cfg: cfg, kind: hw.Kind.Name, start: time.Now(), painter: p}
+	t := &terminal{cfg: cfg, kind: hw.Kind.Name, start: time.Now(), painter: p, keys: hw.Keys}
 	opened, err := t.openSpool()
 	if err != nil {
 		return fmt.Errorf("agent: %w", err)
@@ -82,7 +85,8 @@ func Run(ctx context.Context, cfg Config, hw Hardware) error {
 		go func() { defer running.Done(); run(ctx) }()
 	}
 	spawn(p.run)
-	t.m = machine.New(t.spool.Memory())
+	t.desk = newDesk(hw.Card, cfg.Log, spawn)
+	t.m = machine.New(t.spool.Memory(), machine.Parts{Keys: hw.Keys != nil, Card: hw.Card != nil})
 	t.flush()
 	if opened != nil { // the disk does not take writes
 		t.step(machine.StoreFailed{Reason: opened.Error()})
@@ -119,7 +123,7 @@ func waitFor(running *sync.WaitGroup, cfg Config) {
 	select {
 	case <-done:
 	case <-limit.C:
-		cfg.Log.Error("something does not stop: a panel that hangs?")
+		cfg.Log.Error("something does not stop: a panel that hangs, or a card reader?")
 	}
 }
 
@@ -158,10 +162,23 @@ func (t *terminal) loop(ctx context.Context, store *identity.Store, credentials 
 			}
 		case ev := <-t.painter.answers:
 			t.handed, t.overdue = time.Time{}, false
-			if drawn, ok := ev.(machine.Drawn); ok {
-				t.drawn = drawn
+			if _, ok := ev.(machine.Drawn); ok {
+				t.drawn = t.shown.of
 			}
 			t.step(ev)
+		case key, ok := <-t.keys:
+			if !ok {
+				t.keys = nil
+				continue
+			}
+			t.step(pressed(key))
+		case e := <-t.desk.events:
+			t.desk.hear(e)
+			if e.ev != nil {
+				t.do(e.ev)
+			}
+			close(e.heard)
+			t.flush()
 		case <-timer.C:
 			t.tick()
 		}

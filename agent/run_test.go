@@ -28,7 +28,7 @@ func TestOnePayment(t *testing.T) {
 		if s := r.is(); s.MerchantTransactionID != "M-A" || s.AmountPaise != 24500 {
 			t.Fatalf("status is %+v", s)
 		}
-		r.wantFacts("received A", "presented A")
+		r.wantFacts("received A", "presented A DQR")
 
 		time.Sleep(20 * time.Second)
 		r.offer("A", protocol.PhasePaying)
@@ -41,7 +41,7 @@ func TestOnePayment(t *testing.T) {
 		if !paid(r.is()) {
 			t.Fatalf("status is %+v", r.is())
 		}
-		r.wantFacts("received A", "presented A", "shown A")
+		r.wantFacts("received A", "presented A DQR", "shown A")
 		time.Sleep(3900 * time.Millisecond)
 		r.want(protocol.ModeResult, "A")
 		time.Sleep(200 * time.Millisecond)
@@ -105,7 +105,7 @@ func TestPresentedIsWhatThePanelSays(t *testing.T) {
 		gate <- struct{}{} // A is on the glass, for a moment
 		r.wantFacts("received A", "received B")
 		gate <- struct{}{}
-		r.wantFacts("received A", "received B", "presented B")
+		r.wantFacts("received A", "received B", "presented B DQR")
 		p.set(false, nil)
 		close(gate)
 	})
@@ -173,7 +173,7 @@ func TestPowerCutWhilePresenting(t *testing.T) {
 		r.want(protocol.ModePresenting, "A")
 		time.Sleep(2 * time.Second)
 		r.want(protocol.ModeChecking, "A")
-		r.wantFacts("received A", "presented A") // not again
+		r.wantFacts("received A", "presented A DQR") // not again
 	})
 }
 
@@ -189,7 +189,7 @@ func TestPowerCutAndPaidMeanwhile(t *testing.T) {
 		if !paid(r.is()) {
 			t.Fatalf("status is %+v", r.is())
 		}
-		r.wantFacts("received A", "presented A", "shown A")
+		r.wantFacts("received A", "presented A DQR", "shown A")
 		r.off()
 		r.statuses = nil
 		r.on()
@@ -215,7 +215,7 @@ func TestReportsSurviveAPowerCut(t *testing.T) {
 		r.on()
 		// The sale arrives, then the controller is gone before it hears of it.
 		r.offer("A", protocol.PhaseOffered)
-		r.wantFacts("received A", "presented A")
+		r.wantFacts("received A", "presented A DQR")
 		r.ctrl.Silence(true)
 		r.ctrl.Broker.Cut()
 		r.off()
@@ -225,7 +225,7 @@ func TestReportsSurviveAPowerCut(t *testing.T) {
 		r.want(protocol.ModePresenting, "A")
 		time.Sleep(5 * time.Second)
 		facts := strings.Join(r.ctrl.Facts()[2:], ", ")
-		if !strings.Contains(facts, "presented A") {
+		if !strings.Contains(facts, "presented A DQR") {
 			t.Fatalf("the restored controller hears only %q", facts)
 		}
 	})
@@ -284,7 +284,7 @@ func TestFlappingLink(t *testing.T) {
 		}
 		time.Sleep(6 * time.Second)
 		r.want(protocol.ModePresenting, "A")
-		r.wantFacts("received A", "presented A")
+		r.wantFacts("received A", "presented A DQR")
 		if n := len(r.ctrl.Broker.Connects()); n > 40 {
 			t.Errorf("%d connections in 46 seconds", n)
 		}

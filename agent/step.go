@@ -76,6 +76,7 @@ func (t *terminal) logStep(before machine.Machine, ev machine.Event) {
 // flush shows and tells what follows from the machine.
 func (t *terminal) flush() {
 	t.paint()
+	t.desk.want(t.m.Call(t.now()))
 	if t.link != nil {
 		t.link.Tell(session.Standing{
 			Epoch:     t.spool.Epoch(),
@@ -83,6 +84,8 @@ func (t *terminal) flush() {
 			Mode:      t.m.Mode,
 			PaymentID: t.m.Payment().PaymentID,
 			Facts:     t.spool.Facts(),
+			Holds:     t.spool.Memory().Sale.PaymentID,
+			Pull:      session.Pull(t.m.Keypad.Pull),
 		}, t.confirm)
 		t.confirm = false
 	}
@@ -97,13 +100,13 @@ func (t *terminal) flush() {
 	}
 }
 
-// onGlass reports whether the glass shows the machine's mode and payment, or
-// will not soon: whoever is told of a status may look at the panel.
+// onGlass reports whether the glass shows what the machine is about, or will not
+// soon: whoever is told of a status may look at the panel.
 func (t *terminal) onGlass() bool {
 	if t.m.Panel != "" || t.overdue {
 		return true
 	}
-	about := machine.Drawn{Mode: t.m.Mode, PaymentID: t.m.Payment().PaymentID}
+	about := subjectOf(t.m)
 	return t.shown.of == about && (t.handed.IsZero() || t.drawn == about)
 }
 
@@ -133,6 +136,12 @@ func (t *terminal) wake() time.Duration {
 	}
 	if !t.handed.IsZero() && !t.overdue {
 		at = min(at, t.handed.Add(drawLimit).Sub(t.start))
+	}
+	if due := t.m.CallDue(now); due != 0 {
+		at = min(at, due)
+	}
+	if due := t.desk.due(); !due.IsZero() {
+		at = min(at, due.Sub(t.start))
 	}
 	return max(0, at-now)
 }

@@ -14,12 +14,15 @@ const (
 	spinnerEvery = 250 * time.Millisecond
 )
 
+// maxAge bounds what is said of how long ago something was.
+const maxAge = 99 * time.Hour
+
 // pictureOf is what is to be on the glass at now. Times are rounded, so that it
 // changes only when the picture does.
 func pictureOf(m machine.Machine, cfg Config, now time.Duration) picture {
 	about := m.Payment()
 	p := picture{
-		of: machine.Drawn{Mode: m.Mode, PaymentID: about.PaymentID},
+		of: subjectOf(m),
 		view: screen.View{
 			Mode:          m.Mode,
 			AmountPaise:   about.AmountPaise,
@@ -38,10 +41,20 @@ func pictureOf(m machine.Machine, cfg Config, now time.Duration) picture {
 		p.view.TerminalLabel = cfg.Identity.TerminalID
 	}
 	switch m.Mode {
-	case protocol.ModePresenting:
-		p.qr = m.Sale.QR
+	case protocol.ModeIdle:
+		p.view.MayPull = m.Display.Pull && m.Parts.Keys
+	case protocol.ModePulling:
+		keypadView(&p.view, m)
+	case protocol.ModePrompting, protocol.ModeChoosing, protocol.ModePresenting:
+		p.view.ShortOrderID = m.Sale.ShortOrderID
 		p.view.Total = m.Sale.Total
 		p.view.Left = (m.Left(now) + barEvery - 1).Truncate(barEvery)
+		if m.Mode != protocol.ModePresenting {
+			break
+		}
+		if p.view.PayMode = m.Sale.Chosen; m.Sale.Chosen != protocol.PayCard {
+			p.qr = m.Sale.QR
+		}
 	case protocol.ModeChecking, protocol.ModeEnrolling:
 		p.view.Tick = int((now - m.Since) / spinnerEvery)
 	case protocol.ModeOffline:
@@ -55,7 +68,7 @@ func pictureOf(m machine.Machine, cfg Config, now time.Duration) picture {
 // nextPicture is when pictureOf changes by itself; 0: it does not.
 func nextPicture(m machine.Machine, now time.Duration) time.Duration {
 	switch m.Mode {
-	case protocol.ModePresenting:
+	case protocol.ModePrompting, protocol.ModeChoosing, protocol.ModePresenting:
 		// The bar changes when a whole number of seconds is left.
 		if rest := m.Left(now) % barEvery; rest > 0 {
 			return now + rest
@@ -69,19 +82,63 @@ func nextPicture(m machine.Machine, now time.Duration) time.Duration {
 	return 0
 }
 
+// keypadView puts a keypad into a view.
+func keypadView(v *screen.View, m machine.Machine) {
+	k := m.Keypad
+	v.Digits, v.Asking, v.Silent = k.Digits, k.Pull.ID != "", k.Silent
+	v.Pulled, v.PulledBy = k.Answer.Outcome, k.Answer.By
+	v.PulledAge = time.Duration(min(max(k.Answer.AgeMillis, 0), maxAge.Milliseconds())) * time.Millisecond
+}
+
+// keypadOf is what the mode pulling shows; zero in any other.
+func keypadOf(m machine.Machine) Keypad {
+	if m.Mode != protocol.ModePulling {
+		return Keypad{}
+	}
+	v := screen.View{Mode: m.Mode, Link: m.Link}
+	keypadView(&v, m)
+	return Keypad{Digits: v.Digits, Asking: v.Asking, Outcome: v.Pulled, Message: v.Message()}
+}
+
+// subjectOf is what the picture of m is about.
+func subjectOf(m machine.Machine) subject {
+	s := subject{Drawn: machine.Drawn{Mode: m.Mode, PaymentID: m.Payment().PaymentID}, keypad: keypadOf(m)}
+	if m.Mode == protocol.ModePresenting {
+		s.payMode = m.Sale.Chosen
+	}
+	return s
+}
+
 // statusOf is what the terminal is doing; start is when its clock began.
 func statusOf(m machine.Machine, start time.Time) Status {
 	about := m.Payment()
-	return Status{
+	s := Status{
 		Mode:                  m.Mode,
 		PaymentID:             about.PaymentID,
 		MerchantTransactionID: about.MerchantTransactionID,
 		AmountPaise:           about.AmountPaise,
+		OrderID:               about.OrderID,
+		Waiting:               m.Waiting,
+		Keypad:                keypadOf(m),
 		Result:                resultOf(m),
 		Reason:                m.Reason(),
 		Link:                  m.Link,
 		Since:                 start.Add(m.Since),
 	}
+	switch m.Mode {
+	case protocol.ModePrompting, protocol.ModeChoosing, protocol.ModePresenting:
+		// Rounded: every state that comes corrects it a little.
+		s.Ends, s.ShortOrderID = start.Add(m.Sale.Ends.Round(time.Second)), m.Sale.ShortOrderID
+	case protocol.ModeChecking:
+		s.ShortOrderID = m.Sale.ShortOrderID
+	}
+	switch m.Mode {
+	case protocol.ModeChoosing:
+		s.Choices = [2]protocol.PayMode{protocol.PayDQR, protocol.PayCard}
+	case protocol.ModePresenting, protocol.ModeChecking:
+		s.PayMode = m.Sale.Chosen
+	}
+	return s
 }
 
 func resultOf(m machine.Machine) protocol.Outcome {

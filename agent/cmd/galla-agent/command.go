@@ -25,7 +25,8 @@ type flags struct {
 		LogFormat string `help:"Form of the log on standard error: ${enum}." enum:"text,json" default:"text"`
 		Verbose   bool   `help:"Log more." short:"v"`
 	} `cmd:"" help:"Run the terminal until SIGTERM. It says no good-bye: its broker tells the controller, as after a power cut."`
-	Version struct{} `cmd:"" help:"Print the version."`
+	Enroll  enrollFlags `cmd:"" help:"Make this device the terminal that a code was made for: its key is made here and never leaves."`
+	Version struct{}    `cmd:"" help:"Print the version."`
 }
 
 const description = `The program of a payment terminal: it shows each payment's QR and how the payment ended.
@@ -38,7 +39,7 @@ Example configuration:
 type command struct {
 	stdout, stderr io.Writer
 	// open opens the hardware; closing is what it returns beside it.
-	open func(panelConfig) (agent.Hardware, func() error, error)
+	open func(config) (agent.Hardware, func() error, error)
 }
 
 // run parses args, does what they say and returns the exit code.
@@ -64,12 +65,14 @@ func (c command) run(ctx context.Context, args []string) int {
 	case parsed.Command() == "version":
 		fmt.Fprintln(c.stdout, "galla-agent", version)
 		return exitGood
+	case parsed.Command() == "enroll":
+		return c.enroll(ctx, f.Enroll)
 	}
 	cfg, err := readConfig(f.Run.Config)
 	if err != nil {
 		return c.fail(exitUsage, err)
 	}
-	hw, done, err := c.open(cfg.Panel)
+	hw, done, err := c.open(cfg)
 	if err != nil {
 		return c.fail(exitError, err)
 	}

@@ -24,7 +24,7 @@ import (
 func call(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, errs bytes.Buffer
-	code = command{stdout: &out, stderr: &errs, open: func(panelConfig) (agent.Hardware, func() error, error) {
+	code = command{stdout: &out, stderr: &errs, open: func(config) (agent.Hardware, func() error, error) {
 		return agent.Hardware{}, nil, errors.New("no hardware")
 	}}.run(t.Context(), args)
 	return code, out.String(), errs.String()
@@ -128,14 +128,15 @@ func TestWrongConfigurationStopsItWithOneLine(t *testing.T) {
 // TestMissingHardware: this machine, as any that tests run on, has no such port.
 func TestMissingHardware(t *testing.T) {
 	t.Parallel()
-	good := panelConfig{Kind: "st7789", SPI: "SPI99.0", DC: "GPIO-NONE"}
+	good := config{Panel: panelConfig{Kind: "st7789", SPI: "SPI99.0", DC: "GPIO-NONE"}}
 	for name, c := range map[string]struct {
-		change func(*panelConfig)
+		change func(*config)
 		says   string
 	}{
-		"kind": {func(c *panelConfig) { c.Kind = "crt" }, `unknown panel kind "crt": known are st7789`},
-		"pin":  {func(*panelConfig) {}, `panel.dc: there is no pin "GPIO-NONE"`},
-		"port": {func(c *panelConfig) { c.DC = "" }, "panel.spi: "},
+		"kind": {func(c *config) { c.Panel.Kind = "crt" }, `unknown panel kind "crt": known are st7789`},
+		"pin":  {func(*config) {}, `panel.dc: there is no pin "GPIO-NONE"`},
+		"key":  {func(c *config) { c.Panel.DC, c.Keys = "", map[string]string{"ok": "GPIO-NONE"} }, `keys.ok: there is no pin "GPIO-NONE"`},
+		"port": {func(c *config) { c.Panel.DC = "" }, "panel.spi: "},
 	} {
 		cfg := good
 		c.change(&cfg)
@@ -171,9 +172,10 @@ func TestRun(t *testing.T) {
 	}
 	ctrl.Want(func(s *protocol.State) {
 		s.Sale = &protocol.Sale{PaymentID: "A", MerchantTransactionID: "M-A", Phase: protocol.PhaseOffered, AmountPaise: 24500,
-			QR: "upi://pay?pa=merchant@upi&tr=A&am=245.00", LeftMillis: 60_000, TotalMillis: 60_000}
+			PayModes: []protocol.PayMode{protocol.PayDQR},
+			QR:       "upi://pay?pa=merchant@upi&tr=A&am=245.00", LeftMillis: 60_000, TotalMillis: 60_000}
 	})
-	config := configFile(t, fmt.Sprintf(`
+	file := configFile(t, fmt.Sprintf(`
 merchant = %q
 store = %q
 terminal = %q
@@ -184,7 +186,8 @@ panel = {kind = "st7789", spi = "EMULATED", dc = "D"}
 
 	chip := paneltest.NewST7789()
 	var out, errs bytes.Buffer
-	c := command{stdout: &out, stderr: &errs, open: func(p panelConfig) (agent.Hardware, func() error, error) {
+	c := command{stdout: &out, stderr: &errs, open: func(c config) (agent.Hardware, func() error, error) {
+		p := c.Panel
 		k, err := emulated(chip)
 		if err != nil || p.SPI != "EMULATED" {
 			return agent.Hardware{}, nil, errors.Join(err, fmt.Errorf("asked for %+v", p))
@@ -194,7 +197,7 @@ panel = {kind = "st7789", spi = "EMULATED", dc = "D"}
 	ctx, sigterm := context.WithCancel(t.Context())
 	defer sigterm()
 	code := make(chan int, 1)
-	go func() { code <- c.run(ctx, []string{"run", "--config", config, "--log-format", "json"}) }()
+	go func() { code <- c.run(ctx, []string{"run", "--config", file, "--log-format", "json"}) }()
 	limit := time.After(20 * time.Second)
 	for heard := ctrl.Heard(); len(ctrl.Facts()) < 2; heard = ctrl.Heard() {
 		select {

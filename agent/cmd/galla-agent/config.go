@@ -3,7 +3,9 @@ package main
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"sort"
 	"strings"
 
@@ -21,6 +23,8 @@ const exampleConfig = `  # Who this terminal is.
   # Keys, token and what was not yet reported live here.
   data-dir = "/var/lib/galla"
 
+  # A terminal enrols once, with a code that the operator makes:
+  #   galla-agent enroll --config FILE --code CODE --controller https://HOST
   # Only against a sandbox: enrol there by itself when data-dir has no keys.
   controller    = "http://127.0.0.1:8080"
   sandbox-enrol = true
@@ -35,7 +39,28 @@ const exampleConfig = `  # Who this terminal is.
   rst  = "GPIO27"        # leave out when tied to the supply
   bl   = "GPIO18"        # leave out when always on
   # max-speed-hz = 32000000
-  # upside-down  = true`
+  # upside-down  = true
+
+  # Buttons from these pins to ground, for a terminal that asks its cashier. There
+  # is no driver for a card machine: a terminal of this program takes UPI, and
+  # refuses a payment that allows nothing but a card.
+  # [keys]
+  # accept = "GPIO5"
+  # reject = "GPIO6"
+  # card   = "GPIO12"
+  # dqr    = "GPIO13"
+  # ok     = "GPIO16"
+  # clear  = "GPIO19"
+  # 0 = "GPIO20"
+  # 1 = "GPIO21"
+  # 2 = "GPIO26"
+  # 3 = "GPIO4"
+  # 4 = "GPIO17"
+  # 5 = "GPIO22"
+  # 6 = "GPIO23"
+  # 7 = "GPIO24"
+  # 8 = "GPIO2"
+  # 9 = "GPIO3"`
 
 // config is the configuration file.
 type config struct {
@@ -47,6 +72,8 @@ type config struct {
 	SandboxEnrol bool        `toml:"sandbox-enrol"`
 	Brokers      []string    `toml:"brokers"`
 	Panel        panelConfig `toml:"panel"`
+	// Keys are the pins of the keys, by the names of agent.Key.
+	Keys map[string]string `toml:"keys"`
 }
 
 // panelConfig is its table panel. Names are those of periph's registries.
@@ -110,6 +137,29 @@ func (c *config) check() error {
 	}
 	if c.SandboxEnrol && c.Controller == "" {
 		return errors.New("sandbox-enrol needs controller")
+	}
+	return c.checkKeys()
+}
+
+// checkKeys names the first key that there is not, or whose pin has another use.
+func (c *config) checkKeys() error {
+	used := map[string]string{}
+	for _, p := range []struct{ key, pin string }{{"panel.dc", c.Panel.DC}, {"panel.rst", c.Panel.RST}, {"panel.bl", c.Panel.BL}} {
+		used[p.pin] = p.key
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Keys)) {
+		if _, err := agent.ParseKey(name); err != nil {
+			return fmt.Errorf("keys: %w", err)
+		}
+		pin := c.Keys[name]
+		if pin == "" {
+			return fmt.Errorf("keys.%s names no pin", name)
+		}
+		if other, taken := used[pin]; taken {
+			one, two := "keys."+name, other
+			return fmt.Errorf("%s and %s have the same pin %q", min(one, two), max(one, two), pin)
+		}
+		used[pin] = "keys." + name
 	}
 	return nil
 }

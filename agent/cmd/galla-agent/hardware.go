@@ -18,28 +18,41 @@ import (
 
 // openHardware opens what the configuration names. The second result lets go of
 // it, after the agent has ended.
-func openHardware(c panelConfig) (agent.Hardware, func() error, error) {
-	kind, err := panel.Lookup(c.Kind)
+func openHardware(c config) (agent.Hardware, func() error, error) {
+	kind, err := panel.Lookup(c.Panel.Kind)
 	if err != nil {
 		return agent.Hardware{}, nil, err
 	}
 	if _, err := host.Init(); err != nil {
 		return agent.Hardware{}, nil, fmt.Errorf("hardware: %w", err)
 	}
-	pins, err := c.pins()
+	pins, err := c.Panel.pins()
+	if err != nil {
+		return agent.Hardware{}, nil, err
+	}
+	keys, err := keyPins(c.Keys, gpioreg.ByName)
 	if err != nil {
 		return agent.Hardware{}, nil, err
 	}
 	k := &keeper{
 		kind:     kind,
 		pins:     pins,
-		opts:     panel.Options{MaxSpeed: physic.Frequency(c.MaxSpeedHz) * physic.Hertz, UpsideDown: c.UpsideDown},
-		openPort: func() (spi.PortCloser, error) { return spireg.Open(c.SPI) },
+		opts:     panel.Options{MaxSpeed: physic.Frequency(c.Panel.MaxSpeedHz) * physic.Hertz, UpsideDown: c.Panel.UpsideDown},
+		openPort: func() (spi.PortCloser, error) { return spireg.Open(c.Panel.SPI) },
 	}
 	if err := k.open(); err != nil {
 		return agent.Hardware{}, nil, err
 	}
-	return agent.Hardware{Panel: k, Kind: kind}, k.close, nil
+	hw := agent.Hardware{Panel: k, Kind: kind}
+	if len(keys) == 0 {
+		return hw, k.close, nil
+	}
+	pad, err := openKeypad(keys)
+	if err != nil {
+		return agent.Hardware{}, nil, errors.Join(err, k.close())
+	}
+	hw.Keys = pad.pressed
+	return hw, func() error { return errors.Join(pad.close(), k.close()) }, nil
 }
 
 // pins finds the lines; those that are not named are not there.

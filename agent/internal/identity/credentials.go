@@ -2,6 +2,7 @@ package identity
 
 import (
 	"crypto/ed25519"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/url"
@@ -23,6 +24,9 @@ type Credentials struct {
 
 	root  ed25519.PublicKey
 	store *Store
+	// keySetFile is where Update keeps a key set.
+	keySetFile string
+	transport  Transport
 
 	mu      sync.Mutex
 	version uint64
@@ -69,6 +73,8 @@ func newCredentials(s *Store, key ed25519.PrivateKey, e enrolment, t trust) *Cre
 		store:    s,
 		version:  t.version,
 		keys:     t.keys,
+
+		keySetFile: keySetFile,
 	}
 }
 
@@ -90,6 +96,10 @@ func CheckBrokers(brokers []string) error {
 	}
 	return nil
 }
+
+// TLS is how connections to mqtts brokers are made, but for the server's name:
+// whom the terminal was told to believe when it enrolled, and its certificate.
+func (c *Credentials) TLS() *tls.Config { return c.transport.config() }
 
 // Keys are the online keys that are believed now. The map must not be changed.
 func (c *Credentials) Keys() protocol.PublicKeys {
@@ -116,5 +126,5 @@ func (c *Credentials) Update(keySet []byte) (updated bool, err error) {
 	if c.store.dir == "" {
 		return true, nil
 	}
-	return true, c.store.write(keySetFile, keySet)
+	return true, c.store.write(c.keySetFile, keySet)
 }

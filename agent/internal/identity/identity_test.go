@@ -211,6 +211,10 @@ func TestKeySetsOnlyGoForward(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	c := keep(t, openStore(t, dir), goodAnswer(t)) // version 3
+	empty, err := key("root").Sign(protocol.PurposeKeys, protocol.KeySet{V: protocol.KeySetVersion, Type: protocol.TypeKeys, Version: 9})
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, s := range []struct {
 		name    string
 		set     []byte
@@ -221,7 +225,7 @@ func TestKeySetsOnlyGoForward(t *testing.T) {
 		{"the same version", keySet(t, "root", 3, "online 0"), false, nil},
 		{"signed by an online key", keySet(t, "online 1", 9, "thief 1"), false, protocol.ErrUnknownKey},
 		{"signed by a stranger", keySet(t, "thief", 9, "thief 1"), false, protocol.ErrUnknownKey},
-		{"without keys", keySet(t, "root", 9), false, protocol.ErrForm},
+		{"without keys", empty, false, protocol.ErrForm},
 		{"garbage", []byte("garbage"), false, protocol.ErrForm},
 		{"newer", keySet(t, "root", 4, "online 2"), true, nil},
 		{"the one before", keySet(t, "root", 3, "online 1"), false, nil},

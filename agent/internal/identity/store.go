@@ -3,10 +3,7 @@ package identity
 import (
 	"bytes"
 	"crypto/ed25519"
-	"crypto/rand"
-	"crypto/x509"
 	"encoding/json"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -20,12 +17,24 @@ import (
 // ErrNotEnrolled: the store holds no credentials.
 var ErrNotEnrolled = errors.New("terminal is not enrolled")
 
-// The files of a store. The enrolment is written last: it makes the others count.
+// The files of a store.
+//
+// The sandbox's enrolment is three files; enrolment.json is written last, and
+// makes the others count. An enrolment by a code is enrolment.json alone, with
+// key and key set in it, so that it takes the place of an older one in one step:
+// see Replace.
 const (
 	keyFile       = "device.key"     // PKCS #8, PEM
 	keySetFile    = "keyset.jws"     // as the root key signed it
 	enrolmentFile = "enrolment.json" // enrolment
+	// pendingFile is the key of an enrolment that is not answered yet.
+	pendingFile = "enrolling.key"
 )
+
+// laterKeySet is where a key set goes that came after an enrolment by a code. It
+// is named after the root key, so that one of another controller is not taken
+// for it.
+func laterKeySet(root ed25519.PublicKey) string { return "keyset-" + protocol.KeyID(root) + ".jws" }
 
 // unfinished marks a file that is being written.
 const unfinished = ".unfinished-"
@@ -50,7 +59,15 @@ type enrolment struct {
 	Token    string            `json:"token"`
 	Brokers  []string          `json:"brokers"`
 	RootKey  []byte            `json:"rootKey"`
+
+	// Only of an enrolment by a code.
+	Key       string     `json:"key,omitempty"`    // the device's, PKCS #8, PEM
+	KeySet    string     `json:"keySet,omitempty"` // as it was then
+	Transport *Transport `json:"transport,omitempty"`
 }
+
+// whole reports whether all is in the one file.
+func (e enrolment) whole() bool { return e.Key != "" && e.KeySet != "" }
 
 // OpenStore opens the store in dir, which is made with mode 0700 if need be; ""
 // keeps everything in memory.
@@ -82,20 +99,17 @@ func (s *Store) Load(id protocol.Identity) (*Credentials, error) {
 	if s.dir == "" {
 		return nil, ErrNotEnrolled
 	}
-	text, err := s.read(enrolmentFile)
+	e, err := s.loadEnrolment()
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, ErrNotEnrolled
 	}
 	if err != nil {
 		return nil, err
 	}
-	var e enrolment
-	dec := json.NewDecoder(bytes.NewReader(text))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&e); err != nil {
-		return nil, fmt.Errorf("identity: %s: %w", enrolmentFile, err)
+	if e.whole() {
+		return s.loadWhole(id, e)
 	}
-	key, err := s.loadKey()
+	key, err := s.loadKey(keyFile)
 	if err != nil {
 		return nil, err
 	}
@@ -110,6 +124,20 @@ func (s *Store) Load(id protocol.Identity) (*Credentials, error) {
 	return newCredentials(s, key, e, t), nil
 }
 
+func (s *Store) loadEnrolment() (enrolment, error) {
+	var e enrolment
+	text, err := s.read(enrolmentFile)
+	if err != nil {
+		return e, err
+	}
+	dec := json.NewDecoder(bytes.NewReader(text))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&e); err != nil {
+		return e, fmt.Errorf("identity: %s: %w", enrolmentFile, err)
+	}
+	return e, nil
+}
+
 // Key returns the device's key, and makes one on the first call. It is on the
 // disk before it is returned, so that an enrolment whose answer got lost can be
 // asked for again.
@@ -118,24 +146,20 @@ func (s *Store) Key() (ed25519.PrivateKey, error) {
 		return s.key, nil
 	}
 	if s.dir != "" {
-		key, err := s.loadKey()
+		key, err := s.loadKey(keyFile)
 		if err == nil || !errors.Is(err, fs.ErrNotExist) {
 			return key, err
 		}
 	}
-	_, key, err := ed25519.GenerateKey(rand.Reader)
+	key, text, err := newKey()
 	if err != nil {
-		return nil, fmt.Errorf("identity: make the device key: %w", err)
+		return nil, err
 	}
 	if s.dir == "" {
 		s.key = key
 		return key, nil
 	}
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		return nil, fmt.Errorf("identity: encode the device key: %w", err)
-	}
-	return key, s.write(keyFile, pem.EncodeToMemory(&pem.Block{Type: pemType, Bytes: der}))
+	return key, s.write(keyFile, text)
 }
 
 // Keep checks the answer of an enrolment, stores it and returns the credentials.
@@ -161,28 +185,6 @@ func (s *Store) Keep(id protocol.Identity, a protocol.EnrolAnswer) (*Credentials
 		return nil, err
 	}
 	return c, s.write(enrolmentFile, append(text, '\n'))
-}
-
-const pemType = "PRIVATE KEY"
-
-func (s *Store) loadKey() (ed25519.PrivateKey, error) {
-	text, err := s.read(keyFile)
-	if err != nil {
-		return nil, err
-	}
-	block, rest := pem.Decode(text)
-	if block == nil || block.Type != pemType || len(bytes.TrimSpace(rest)) != 0 {
-		return nil, fmt.Errorf("identity: %s is not one PEM %s", keyFile, pemType)
-	}
-	any, err := x509.ParsePKCS8PrivateKey(block.Bytes)
-	if err != nil {
-		return nil, fmt.Errorf("identity: %s: %w", keyFile, err)
-	}
-	key, ok := any.(ed25519.PrivateKey)
-	if !ok {
-		return nil, fmt.Errorf("identity: %s is not an Ed25519 key", keyFile)
-	}
-	return key, nil
 }
 
 // read reads a file that nobody else may read.
@@ -219,6 +221,9 @@ func (s *Store) write(name string, text []byte) (err error) {
 	}
 	defer os.Remove(f.Name())
 	defer f.Close()
+	if err := giveTo(f, s.dir); err != nil {
+		return err
+	}
 	if _, err := f.Write(text); err != nil {
 		return err
 	}

@@ -8,8 +8,11 @@
 //
 // # Reading order
 //
-// Machine (machine.go) is what is known. Events are in event.go, effects in
+// Machine (machine.go) is what is known: the sale, the cards whose outcome is open
+// (card.go), the keypad (keypad.go). Events are in event.go, effects in
 // effect.go. The table (table.go) names, for every mode and event, the one
 // function that takes note of what happened; rest (settle.go) then computes
-// the mode from what is known. obey.go takes note of a controller's state.
+// the mode from what is known. obey.go takes note of a controller's state,
+// cashier.go of the answers to its questions. What the card machine is to do is
+// no effect: Call computes it, as the mode, from what is known.
 package machine

@@ -3,8 +3,9 @@ package machine
 import "github.com/galla-pay/galla/protocol"
 
 // Effect is something to do. Effects are carried out in the order in which they
-// came; what is on the glass and what is reported as the mode follow from the
-// Machine itself, after the last effect.
+// came; what is on the glass, what is reported as the mode, the pull that is asked
+// and the call of the card machine follow from the Machine itself, after the last
+// effect.
 type Effect interface{ effect() }
 
 // Fact is something that happened, not yet numbered.
@@ -12,6 +13,8 @@ type Fact struct {
 	Kind      protocol.FactKind
 	PaymentID string
 	Reason    string
+	PayMode   protocol.PayMode // with presented
+	Card      protocol.Card    // with card_approved
 }
 
 // Ack: the controller has committed all facts of that epoch up to N.
@@ -63,8 +66,6 @@ type work struct {
 
 func (w *work) do(e Effect) { w.effects = append(w.effects, e) }
 
-func (w *work) record(kind protocol.FactKind, paymentID, reason string) {
-	w.facts = append(w.facts, Fact{Kind: kind, PaymentID: paymentID, Reason: reason})
-}
+func (w *work) record(f Fact) { w.facts = append(w.facts, f) }
 
 func (w *work) tell(f Fact) { w.told = append(w.told, f) }

@@ -18,6 +18,24 @@ const (
 	KindUnpresentable Kind = "unpresentable"
 	KindStored        Kind = "stored"
 	KindStoreFailed   Kind = "store failed"
+	KindPressed       Kind = "pressed"
+	KindCardRead      Kind = "card read"
+	KindCardApproved  Kind = "card approved"
+	KindCardDeclined  Kind = "card declined"
+	KindCardUnknown   Kind = "card unknown"
+	KindCardFailed    Kind = "card failed"
+	KindCardUnread    Kind = "card unread"
+)
+
+// The keys. Values are those of agent.Key: never change one.
+const (
+	KeyAccept = "accept"
+	KeyReject = "reject"
+	KeyCard   = "card"
+	KeyDQR    = "dqr"
+	KeyOK     = "ok"
+	KeyClear  = "clear"
+	// The others are "0" to "9".
 )
 
 // Event is something that happened.
@@ -70,6 +88,43 @@ type StoreFailed struct {
 	Facts  []Fact
 }
 
+// Pressed: the cashier pressed a key. PullID is new for every KeyOK: should it
+// pull, it is known by that.
+type Pressed struct {
+	Key    string
+	PullID string
+}
+
+// CardRead: the card machine has read a card for that payment. Until one of the
+// next three comes its outcome is open.
+type CardRead struct{ PaymentID string }
+
+// CardApproved: the bank has said yes.
+type CardApproved struct {
+	PaymentID string
+	Card      protocol.Card
+}
+
+// CardDeclined: the bank, or the card machine, has said no.
+type CardDeclined struct {
+	PaymentID string
+	Reason    string
+}
+
+// CardUnknown: the card machine says that a card was read and that it does not
+// know what became of it.
+type CardUnknown struct{ PaymentID string }
+
+// CardFailed: the card machine could not be worked with; that says nothing of
+// the card. Asked: by the question how the payment ended.
+type CardFailed struct {
+	PaymentID string
+	Asked     bool
+}
+
+// CardUnread: the card machine says that it never read a card for that payment.
+type CardUnread struct{ PaymentID string }
+
 // Kind implements Event.
 func (Enrolling) Kind() Kind { return KindEnrolling }
 
@@ -102,3 +157,24 @@ func (Stored) Kind() Kind { return KindStored }
 
 // Kind implements Event.
 func (StoreFailed) Kind() Kind { return KindStoreFailed }
+
+// Kind implements Event.
+func (Pressed) Kind() Kind { return KindPressed }
+
+// Kind implements Event.
+func (CardRead) Kind() Kind { return KindCardRead }
+
+// Kind implements Event.
+func (CardApproved) Kind() Kind { return KindCardApproved }
+
+// Kind implements Event.
+func (CardDeclined) Kind() Kind { return KindCardDeclined }
+
+// Kind implements Event.
+func (CardUnknown) Kind() Kind { return KindCardUnknown }
+
+// Kind implements Event.
+func (CardFailed) Kind() Kind { return KindCardFailed }
+
+// Kind implements Event.
+func (CardUnread) Kind() Kind { return KindCardUnread }

@@ -13,14 +13,21 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files")
 
-// TestTable writes down what every mode makes of every event. All machines have
-// stored state 6; payment A is theirs unless they are idle. It is second 100, but
-// for a tick, which comes when it is due.
+// TestTable writes down what a terminal makes of every event in every situation;
+// a mode has as many as differ. All have keys, a card machine and state 6, which
+// lets them pull, as all states do; payment A is theirs unless nothing is. It is second 100, but for
+// a tick, which comes when it is due. What can be seen on the glass was drawn.
 func TestTable(t *testing.T) {
 	t.Parallel()
 	const now = 100 * second
 	other := result("A", protocol.OutcomeSucceeded)
 	other.AmountPaise++
+	both := []protocol.PayMode{protocol.PayCard, protocol.PayDQR}
+	autoAccept := changed(edcSale("B", protocol.PhaseOffered, both...), func(s *protocol.Sale) { s.Prompt = false })
+	pulled := func(o protocol.PullOutcome) *protocol.PullAnswer {
+		return &protocol.PullAnswer{PullID: "PULL0001", ShortOrderID: "4821", Outcome: o}
+	}
+	takenB := changed(edcSale("B", protocol.PhaseTaken, both...), func(s *protocol.Sale) { s.ShortOrderID = "4821" })
 	events := []struct {
 		name string
 		ev   Event
@@ -35,13 +42,18 @@ func TestTable(t *testing.T) {
 		{"state 7, A presented", pushed(7, sale("A", protocol.PhasePresented), nil)},
 		{"state 7, A paying", pushed(7, sale("A", protocol.PhasePaying), nil)},
 		{"state 7, B offered", pushed(7, sale("B", protocol.PhaseOffered), nil)},
+		{"state 7, B, to be accepted", pushed(7, edcSale("B", protocol.PhaseOffered, both...), nil)},
+		{"state 7, B, by card or QR", pushed(7, autoAccept, nil)},
 		{"state 7, A succeeded", pushed(7, nil, result("A", protocol.OutcomeSucceeded))},
 		{"state 7, A succeeded, B offered", pushed(7, sale("B", protocol.PhaseOffered), result("A", protocol.OutcomeSucceeded))},
 		{"state 7, A succeeded, other amount", pushed(7, nil, other)},
 		{"state 7, A failed", pushed(7, nil, result("A", protocol.OutcomeFailed))},
 		{"state 7, A expired", pushed(7, nil, result("A", protocol.OutcomeExpired))},
 		{"state 7, A cancelled", pushed(7, nil, result("A", protocol.OutcomeCancelled))},
+		{"state 7, A unknown", pushed(7, nil, result("A", protocol.OutcomeUnknown))},
 		{"state 7, B succeeded", pushed(7, nil, result("B", protocol.OutcomeSucceeded))},
+		{"state 7, pull taken, B taken", pulls(pushed(7, takenB, nil), pulled(protocol.PullTaken))},
+		{"state 7, pull: other has it", pulls(pushed(7, nil, nil), pulled(protocol.PullOther))},
 		{"answer 2, nothing wanted", answer(2, nil, nil)},
 		{"answer 2, A presented", answer(2, sale("A", protocol.PhasePresented), nil)},
 		{"answer 2, A succeeded", answer(2, nil, result("A", protocol.OutcomeSucceeded))},
@@ -52,84 +64,117 @@ func TestTable(t *testing.T) {
 		{"unpresentable A", Unpresentable{PaymentID: "A", Reason: ReasonUnfit}},
 		{"stored", Stored{}},
 		{"store failed", StoreFailed{Reason: "no space left", Facts: []Fact{{Kind: protocol.FactShown, PaymentID: "A"}}}},
+		{"key accept", Pressed{Key: KeyAccept}},
+		{"key reject", Pressed{Key: KeyReject}},
+		{"key card", Pressed{Key: KeyCard}},
+		{"key dqr", Pressed{Key: KeyDQR}},
+		{"key 1", Pressed{Key: "1"}},
+		{"key 2", Pressed{Key: "2"}},
+		{"key 3", Pressed{Key: "3"}},
+		{"key ok", Pressed{Key: KeyOK, PullID: "PULL0002"}},
+		{"key clear", Pressed{Key: KeyClear}},
+		{"card of A read", CardRead{PaymentID: "A"}},
+		{"card of A approved", CardApproved{PaymentID: "A", Card: approved}},
+		{"card of A declined", CardDeclined{PaymentID: "A", Reason: "51"}},
+		{"card of A unknown", CardUnknown{PaymentID: "A"}},
+		{"card of A: machine failed", CardFailed{PaymentID: "A"}},
+		{"card of A: question failed", CardFailed{PaymentID: "A", Asked: true}},
+		{"card of A unread", CardUnread{PaymentID: "A"}},
 	}
 	var b strings.Builder
-	seen := map[Kind]bool{}
-	for _, mode := range modes {
-		fmt.Fprintf(&b, "%s\n", mode)
+	seen := map[protocol.Mode]map[Kind]bool{}
+	for _, in := range situations(t) {
+		fmt.Fprintf(&b, "%s\n", in.name)
+		mode := in.m.Mode
+		if seen[mode] == nil {
+			seen[mode] = map[Kind]bool{}
+		}
 		for _, e := range events {
-			m := inMode(t, mode)
-			if m.Mode != mode {
-				t.Fatalf("machine is %s, want %s", m.Mode, mode)
-			}
-			now := now
+			m, now := in.m, now
 			if e.ev == (Tick{}) {
 				now = max(now, m.Until)
 			}
 			ev := e.ev
+			if r, ok := ev.(Received); ok {
+				r.State.Display.Pull = true
+				ev = r
+			}
 			if ev == nil {
 				ev = Drawn{Mode: m.Mode, PaymentID: m.Payment().PaymentID}
 			}
-			seen[ev.Kind()] = true
+			seen[mode][ev.Kind()] = true
 			if table[mode][ev.Kind()] == nil {
 				fmt.Fprintf(&b, "  %-34s   -\n", e.name)
 				continue
 			}
 			next, effects := Step(m, now, ev)
-			fmt.Fprintf(&b, "  %-34s > %s\n", e.name, strings.Join(append([]string{modeText(next, now)}, effectsText(effects)...), "; "))
+			did := effectsText(effects)
+			if next == m && len(did) == 0 {
+				fmt.Fprintf(&b, "  %-34s   no change\n", e.name)
+				continue
+			}
+			fmt.Fprintf(&b, "  %-34s > %s\n", e.name, strings.Join(append([]string{modeText(next, now)}, did...), "; "))
 		}
 	}
 	golden(t, "testdata/table.golden", b.String())
 
-	// The file has a row for everything that the table knows.
-	if len(table) != len(modes) {
-		t.Errorf("the table has %d modes, the test %d", len(table), len(modes))
-	}
+	// The file has a situation for every mode and a row for everything that the
+	// table knows in it.
 	for mode, row := range table {
 		for kind := range row {
-			if !seen[kind] {
+			if !seen[mode][kind] {
 				t.Errorf("%s knows %q, which the test does not try", mode, kind)
 			}
 		}
 	}
 }
 
-var modes = []protocol.Mode{
-	protocol.ModeStarting, protocol.ModeEnrolling, protocol.ModeOffline, protocol.ModeIdle,
-	protocol.ModePresenting, protocol.ModeChecking, protocol.ModeResult, protocol.ModeFault,
+// situation is a machine under a name that begins with its mode.
+type situation struct {
+	name string
+	m    Machine
 }
 
-// inMode is a machine in that mode, brought there by events in the first 40 s.
-func inMode(t *testing.T, mode protocol.Mode) Machine {
+// situations are brought about by events in the first 99 s.
+func situations(t *testing.T) []situation {
 	t.Helper()
-	remembered := Memory{Seq: 6, Sale: Order{PaymentID: "A", MerchantTransactionID: "M-A", OrderID: "O-A", AmountPaise: 24500, Seq: 6, Presented: true}}
-	switch mode {
-	case protocol.ModeStarting:
-		return New(remembered)
-	case protocol.ModeEnrolling:
-		return newWalker(t, remembered).does(Enrolling{}).m
-	case protocol.ModeOffline:
-		return newWalker(t, remembered).does(Ready{}).m
-	case protocol.ModeIdle:
-		return idle(t).does(pushed(6, nil, nil)).m
-	case protocol.ModePresenting:
-		w := idle(t)
-		w.now = 60 * second
-		return w.does(pushed(6, sale("A", protocol.PhaseOffered), nil)).m
-	case protocol.ModeChecking:
-		return idle(t).does(pushed(6, sale("A", protocol.PhasePaying), nil)).m
-	case protocol.ModeResult:
-		w := idle(t).does(pushed(5, nil, nil)).does(answer(4, sale("A", protocol.PhasePaying), nil))
-		w.now = 99 * second
-		return w.does(pushed(6, nil, result("A", protocol.OutcomeFailed))).m
-	case protocol.ModeFault:
-		w := idle(t)
-		w.now = 60 * second
-		return w.does(pushed(6, sale("A", protocol.PhaseOffered), nil)).does(DrawFailed{Reason: "bus is stuck"}).m
+	remembered := Memory{Seq: 6, Sale: Order{PaymentID: "A", MerchantTransactionID: "M-A", OrderID: "O-A", AmountPaise: 24500, Seq: 6, Presented: true, Chosen: protocol.PayDQR}}
+	both := []protocol.PayMode{protocol.PayCard, protocol.PayDQR}
+	ready := func(at time.Duration, s *protocol.Sale) *walker {
+		w := idleEDC(t)
+		w.now = at
+		return w.does(pulls(pushed(6, s, nil), nil))
 	}
-	t.Fatalf("no machine for %s", mode)
-	return Machine{}
+	choosing := func() *walker { return ready(60*second, edcSale("A", protocol.PhaseOffered, both...)).press(KeyAccept) }
+	late := idleEDC(t).does(pulls(answer(4, sale("A", protocol.PhasePaying), nil), nil))
+	late.now = 99 * second
+	all := []situation{
+		{"starting", newEDC(t, remembered).m},
+		{"enrolling", newEDC(t, remembered).does(Enrolling{}).m},
+		{"offline", newEDC(t, remembered).does(Ready{}).m},
+		{"idle", ready(60*second, nil).drawn().m},
+		{"pulling, 482 typed", ready(90*second, nil).press("4", "8", "2").m},
+		{"pulling, 4821 asked for", ready(90*second, nil).press("4", "8", "2", "1").does(Pressed{Key: KeyOK, PullID: "PULL0001"}).m},
+		{"prompting", ready(60*second, edcSale("A", protocol.PhaseOffered, both...)).drawn().m},
+		{"choosing", choosing().drawn().m},
+		{"presenting, QR on its way to the glass", ready(60*second, sale("A", protocol.PhaseOffered)).m},
+		{"presenting, QR on the glass", ready(60*second, sale("A", protocol.PhaseOffered)).drawn().m},
+		{"presenting, card wanted", choosing().press(KeyCard).drawn().m},
+		{"checking, QR is being paid", ready(60*second, sale("A", protocol.PhasePaying)).m},
+		{"checking, card was read", choosing().press(KeyCard).drawn().does(CardRead{PaymentID: "A"}).m},
+		{"result, A failed", late.does(pulls(pushed(6, nil, result("A", protocol.OutcomeFailed)), nil)).m},
+		{"fault, the panel's, A unseen", ready(60*second, sale("A", protocol.PhaseOffered)).does(DrawFailed{Reason: "bus is stuck"}).m},
+	}
+	for _, s := range all {
+		if mode, _, _ := strings.Cut(s.name, ","); string(s.m.Mode) != mode || s.m.Seq != 6 {
+			t.Fatalf("%s: the machine is %s in state %d", s.name, s.m.Mode, s.m.Seq)
+		}
+	}
+	return all
 }
+
+// approved is what a card machine says of a card that was charged.
+var approved = protocol.Card{RRN: "632512004217", AmountPaise: 24500, Last4: "4242", Network: "VISA", Type: "DEBIT"}
 
 func modeText(m Machine, now time.Duration) string {
 	text := string(m.Mode)
@@ -142,8 +187,33 @@ func modeText(m Machine, now time.Duration) string {
 	if r := m.Reason(); r != "" {
 		text += " " + r
 	}
+	if m.Mode == protocol.ModePresenting {
+		text += " " + string(m.Sale.Chosen)
+	}
+	if k := m.Keypad; k.Open {
+		text += fmt.Sprintf(" %q", k.Digits)
+		if k.Pull.ID != "" {
+			text += " asked for by " + k.Pull.ID
+		}
+		if k.Answer.Outcome != "" {
+			text += " " + string(k.Answer.Outcome)
+		}
+		if k.Silent {
+			text += " no answer"
+		}
+	}
 	if m.Until != 0 {
 		text += fmt.Sprintf(" for %v", m.Until-now)
+	}
+	call, due := m.Call(now), m.CallDue(now)
+	switch {
+	case call.Last:
+		text += ", asks how the card of " + call.PaymentID + " ended"
+	case call.PaymentID != "":
+		text += fmt.Sprintf(", wants a card for %s of %s", call.AmountPaise, call.PaymentID)
+	}
+	if due != 0 {
+		text += fmt.Sprintf(", card machine due in %v", due-now)
 	}
 	return text
 }

@@ -25,12 +25,23 @@ const (
 	checkingLimit = 15 * time.Minute
 	// No sale lasts longer; it bounds what a state can ask for.
 	saleLimit = 24 * time.Hour
+	// A pull that nobody answers, and a keypad that nobody touches.
+	pullLimit   = 15 * time.Second
+	keypadLimit = 30 * time.Second
+	// A card machine that has read a card and says nothing for this long is
+	// asked what became of it.
+	approvalLimit = 2 * time.Minute
+	// An approval that stays unknown after its sale is gone is asked for this
+	// long; then it is the controller's to settle.
+	unwantedLimit = 15 * time.Minute
 )
 
 // The reasons of a refused sale and of a fault that come from here. They are on
 // the wire as Fact.Reason: never change one.
 const (
-	ReasonPrompt   = "PROMPT_NOT_SUPPORTED" // a Dynamic-QR display has no keys
+	ReasonNoKeys   = "NO_KEYS"        // there is nobody to ask: the prompt needs keys
+	ReasonNoReader = "NO_CARD_READER" // only a card is allowed
+	ReasonNoMode   = "NO_PAY_MODE"    // no pay mode that this build knows is allowed
 	ReasonAmount   = "AMOUNT_INVALID"
 	ReasonQR       = "QR_INVALID"        // not a upi://pay link for this amount
 	ReasonQRAmount = "QR_AMOUNT_DIFFERS" // the QR asks for another amount
@@ -42,6 +53,8 @@ const (
 // Machine is all that a terminal knows. It is a value: Step returns another one
 // and leaves its argument alone. Make one with New.
 type Machine struct {
+	Parts Parts
+
 	Mode  protocol.Mode
 	Since time.Duration // when this mode began for this payment
 	Until time.Duration // a Tick is wanted then; 0: none
@@ -66,13 +79,19 @@ type Machine struct {
 	HeldAt time.Duration // when Result was on the glass, or was sent there
 	Shown  bool          // Result was on the glass
 
-	// Remembered is what the spool held when the terminal started. It is
-	// consumed by the first state that is obeyed.
+	// Remembered is the sales that the spool held when the terminal started.
+	// They are consumed by the first state that is obeyed.
 	Remembered Memory
 
-	// Declined is the last payment that was refused: a state that still names
-	// it changes nothing.
-	Declined string
+	// Declined is the last payment that was refused or rejected here: a state
+	// that still names it changes nothing.
+	Declined Declined
+	// PullID is that of the answer in the newest state, empty if it had none.
+	PullID string
+	// Cards are the cards that were read and whose outcome is not known yet.
+	Cards Cards
+	// Keypad is where the cashier types a short order id.
+	Keypad Keypad
 
 	// Panel and Storage say what is broken; empty: nothing.
 	Panel   string
@@ -84,13 +103,34 @@ type Machine struct {
 	Last protocol.Paise
 }
 
+// Parts says what a terminal has beside its panel.
+type Parts struct {
+	Keys bool // a cashier can answer
+	Card bool // a card machine is connected
+}
+
 // Sale is a sale request as this terminal has it.
 type Sale struct {
 	Order
 	QR string
+	// ShortOrderID is what it was pulled by; empty when it was pushed.
+	ShortOrderID string
+	// Prompt: the cashier has to accept it first.
+	Prompt bool
+	// Seen is the question that was on the glass for it last, prompting or
+	// choosing: only what the cashier could see is answered by a key.
+	Seen protocol.Mode
+	// Offered: the controller does not yet know that it is here. What is left
+	// then is the time to take it; the customer's begins afterwards.
+	Offered bool
 	// Paying: the customer has begun, so the QR is dead for ever.
 	Paying bool
-	// Ends is when the QR's time is up, Total the whole of it.
+	// Unsure: its card was wanted before the power went. Whether one was read
+	// is asked before another is.
+	Unsure bool
+	// RetryAt is when the card machine is tried again after an error.
+	RetryAt time.Duration
+	// Ends is when its time is up, Total the whole of it.
 	Ends  time.Duration
 	Total time.Duration
 	// Stored: the spool has it.
@@ -106,8 +146,21 @@ type Order struct {
 	// Seq is that of the state which brought the sale: only a newer one can
 	// end it.
 	Seq uint64 `json:"seq"`
-	// Presented: its QR has been on the glass.
+	// Accepted: the cashier has accepted it.
+	Accepted bool `json:"accepted,omitempty"`
+	// Chosen is how the customer pays; empty as long as that is open.
+	Chosen protocol.PayMode `json:"chosen,omitempty"`
+	// Presented: its QR has been on the glass, or its card was wanted there.
 	Presented bool `json:"presented"`
+	// CardRead: a card was read for it. Another is never wanted.
+	CardRead bool `json:"cardRead,omitempty"`
+}
+
+// Declined is a payment that this terminal does not take. The cashier may pull
+// an OPEN order that was rejected once more: that is another PullID.
+type Declined struct {
+	PaymentID string `json:"paymentId,omitempty"`
+	PullID    string `json:"pullId,omitempty"` // of the answer in the state then
 }
 
 // Memory is what must survive a power cut. Its zero value is a new terminal's.
@@ -117,17 +170,23 @@ type Memory struct {
 	// not yet on the glass. An empty PaymentID means none.
 	Sale  Order `json:"sale"`
 	Ended Order `json:"ended"`
+	// Declined and Cards: see Machine.
+	Declined Declined `json:"declined,omitzero"`
+	Cards    Cards    `json:"cards,omitzero"`
 }
 
-// New is a terminal that has just been switched on.
-func New(mem Memory) Machine {
-	return Machine{Mode: protocol.ModeStarting, Seq: mem.Seq, Remembered: mem}
+// New is a terminal of these parts that has just been switched on.
+func New(mem Memory, parts Parts) Machine {
+	return Machine{
+		Parts: parts, Mode: protocol.ModeStarting, Seq: mem.Seq,
+		Remembered: Memory{Sale: mem.Sale, Ended: mem.Ended}, Declined: mem.Declined, Cards: mem.Cards,
+	}
 }
 
 // Memory is what the spool has to hold now.
 func (m Machine) Memory() Memory {
 	mem := m.Remembered
-	mem.Seq = m.Seq
+	mem.Seq, mem.Declined, mem.Cards = m.Seq, m.Declined, m.Cards.remembered()
 	if m.Sale.PaymentID != "" {
 		mem.Sale = m.Sale.Order
 	}
@@ -141,7 +200,7 @@ func (m Machine) Memory() Memory {
 // it is about none.
 func (m Machine) Payment() Order {
 	switch m.Mode {
-	case protocol.ModePresenting, protocol.ModeChecking:
+	case protocol.ModePrompting, protocol.ModeChoosing, protocol.ModePresenting, protocol.ModeChecking:
 		return m.Sale.Order
 	case protocol.ModeResult:
 		return m.Ended.Order
@@ -149,7 +208,7 @@ func (m Machine) Payment() Order {
 	return Order{}
 }
 
-// Left is how much of the QR's time is left at now, never below 0.
+// Left is how much of the sale's time is left at now, never below 0.
 func (m Machine) Left(now time.Duration) time.Duration {
 	return max(0, m.Sale.Ends-now)
 }

@@ -1,7 +1,6 @@
 package machine
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -17,8 +16,23 @@ func sale(id string, phase protocol.Phase) *protocol.Sale {
 	return &protocol.Sale{
 		PaymentID: id, MerchantTransactionID: "M-" + id, OrderID: "O-" + id, Phase: phase,
 		AmountPaise: 24500, QR: "upi://pay?pa=merchant@upi&tr=" + id + "&am=245.00&cu=INR",
+		PayModes:   []protocol.PayMode{protocol.PayDQR},
 		LeftMillis: 60_000, TotalMillis: 60_000,
 	}
+}
+
+// edcSale is a sale that may be paid in the modes; it has to be accepted first.
+func edcSale(id string, phase protocol.Phase, modes ...protocol.PayMode) *protocol.Sale {
+	s := sale(id, phase)
+	s.PayModes, s.Prompt = modes, true
+	return s
+}
+
+// changed is a copy of a sale with a change.
+func changed(s *protocol.Sale, change func(*protocol.Sale)) *protocol.Sale {
+	c := *s
+	change(&c)
+	return &c
 }
 
 func result(id string, o protocol.Outcome) *protocol.Result {
@@ -59,7 +73,13 @@ type walker struct {
 	done   []Effect
 }
 
-func newWalker(t *testing.T, mem Memory) *walker { return &walker{t: t, m: New(mem)} }
+// newWalker is a Dynamic-QR display: it has neither keys nor a card machine.
+func newWalker(t *testing.T, mem Memory) *walker { return &walker{t: t, m: New(mem, Parts{})} }
+
+// newEDC is a terminal with both.
+func newEDC(t *testing.T, mem Memory) *walker {
+	return &walker{t: t, m: New(mem, Parts{Keys: true, Card: true})}
+}
 
 // does steps through ev and through what the disk says to it.
 func (w *walker) does(ev Event) *walker {
@@ -126,7 +146,13 @@ func (w *walker) facts() string {
 
 func factsText(facts []Fact) (out []string) {
 	for _, f := range facts {
-		out = append(out, strings.TrimRight(fmt.Sprintf("%s %s %s", f.Kind, f.PaymentID, f.Reason), " "))
+		text := string(f.Kind) + " " + f.PaymentID
+		for _, more := range []string{f.Reason, string(f.PayMode), f.Card.RRN} {
+			if more != "" {
+				text += " " + more
+			}
+		}
+		out = append(out, text)
 	}
 	return out
 }
@@ -146,9 +172,41 @@ func idle(t *testing.T) *walker {
 		does(answer(5, nil, nil)).is(protocol.ModeIdle, "")
 }
 
+// press presses keys, one after the other; each is seen on the glass first.
+func (w *walker) press(keys ...string) *walker {
+	w.t.Helper()
+	for _, k := range keys {
+		w.drawn().does(Pressed{Key: k, PullID: "PULL-" + k})
+	}
+	return w
+}
+
+// wantCall checks what the card machine is to do.
+func (w *walker) wantCall(want Call) *walker {
+	w.t.Helper()
+	if got := w.m.Call(w.now); got != want {
+		w.t.Fatalf("at %v the card machine is to do %+v, want %+v", w.now, got, want)
+	}
+	return w
+}
+
+// idleEDC is a terminal with keys and a card machine, where orders may be
+// pulled, in state 5.
+func idleEDC(t *testing.T) *walker {
+	t.Helper()
+	return newEDC(t, Memory{}).does(Ready{}).does(pulls(answer(5, nil, nil), nil)).is(protocol.ModeIdle, "")
+}
+
+// pulls is the event with a state that lets the terminal pull, and its answer.
+func pulls(ev Event, a *protocol.PullAnswer) Event {
+	r := ev.(Received)
+	r.State.Display.Pull, r.State.Pull = true, a
+	return r
+}
+
 // presenting is a terminal with payment A on the glass, brought by state 6.
 func presenting(t *testing.T) *walker {
 	t.Helper()
 	return idle(t).does(pushed(6, sale("A", protocol.PhaseOffered), nil)).
-		is(protocol.ModePresenting, "A").drawn().wantFacts("received A, presented A")
+		is(protocol.ModePresenting, "A").drawn().wantFacts("received A, presented A DQR")
 }

@@ -2,6 +2,7 @@ package machine
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/galla-pay/galla/protocol"
@@ -22,7 +23,7 @@ func obey(m *Machine, now time.Duration, ev Event, w *work) {
 	case m.Link && st.Seq == m.Seq:
 		w.do(Ack{Epoch: st.Epoch, N: st.AckSeq})
 		if s := st.Sale; s != nil && m.Sale.is(s) {
-			m.Sale.Ends = min(m.Sale.Ends, now+left(s))
+			m.Sale.hasLeft(now, s)
 		}
 		w.do(Confirm{})
 		return
@@ -32,7 +33,11 @@ func obey(m *Machine, now time.Duration, ev Event, w *work) {
 	}
 	w.do(Ack{Epoch: st.Epoch, N: st.AckSeq})
 	m.Seq, m.Link = st.Seq, true
-	m.Display, m.Waiting = st.Display, st.Waiting
+	m.Display, m.Waiting, m.PullID = st.Display, st.Waiting, ""
+	if st.Pull != nil {
+		m.PullID = st.Pull.PullID
+	}
+	m.answered(now, st.Pull)
 	m.judge(now, got, w)
 	m.want(now, got, w)
 	m.Remembered = Memory{}
@@ -66,7 +71,8 @@ func (m *Machine) judge(now time.Duration, got Received, w *work) {
 		return
 	}
 	switch r.Outcome {
-	case protocol.OutcomeSucceeded, protocol.OutcomeFailed, protocol.OutcomeExpired, protocol.OutcomeCancelled:
+	case protocol.OutcomeSucceeded, protocol.OutcomeFailed, protocol.OutcomeExpired, protocol.OutcomeCancelled,
+		protocol.OutcomeUnknown:
 	default:
 		w.do(Alarm{Text: fmt.Sprintf("result of payment %s has the unknown outcome %q", r.PaymentID, r.Outcome)})
 		return
@@ -111,19 +117,23 @@ func (m *Machine) saleOf(paymentID string) (s Sale, booted, ok bool) {
 func (m *Machine) want(now time.Duration, got Received, w *work) {
 	s := got.State.Sale
 	switch {
-	case s == nil || s.PaymentID == "" || s.PaymentID == m.Declined || s.PaymentID == m.Ended.PaymentID:
+	case s == nil || s.PaymentID == "" || s.PaymentID == m.Ended.PaymentID || m.declined(s, got.State.Pull):
 		m.Sale = Sale{}
 		return
 	case m.Sale.is(s):
 		m.goOn(now, got, w)
 		return
 	}
-	if reason := unfit(s); reason != "" {
+	known := m.Remembered.Sale
+	if known.PaymentID != s.PaymentID || known.MerchantTransactionID != s.MerchantTransactionID || known.AmountPaise != s.AmountPaise {
+		known = Order{}
+	}
+	chosen := m.chosen(known, s)
+	if reason := m.unfit(s, known, chosen); reason != "" {
 		m.Sale = Sale{}
 		m.decline(s.PaymentID, reason, w)
 		return
 	}
-	known := m.Remembered.Sale
 	m.Sale = Sale{
 		Order: Order{
 			PaymentID:             s.PaymentID,
@@ -131,33 +141,98 @@ func (m *Machine) want(now time.Duration, got Received, w *work) {
 			OrderID:               s.OrderID,
 			AmountPaise:           s.AmountPaise,
 			Seq:                   got.State.Seq,
+			Accepted:              known.Accepted,
+			Chosen:                chosen,
 			// A controller that says "offered" or "taken" does not know that
-			// the QR was on the glass: then it is told again.
-			Presented: known.PaymentID == s.PaymentID && known.Presented && presented(s.Phase),
+			// the sale was on the glass: then it is told again.
+			Presented: known.Presented && presented(s.Phase),
+			CardRead:  known.CardRead,
 		},
-		QR:     s.QR,
-		Paying: !showsQR(s.Phase),
-		Ends:   now + left(s),
-		Total:  millis(s.TotalMillis),
-		Stored: known.PaymentID == s.PaymentID,
+		QR:           s.QR,
+		ShortOrderID: s.ShortOrderID,
+		Prompt:       asks(s, known),
+		Offered:      s.Phase == protocol.PhaseOffered,
+		Paying:       !showsQR(s.Phase) || known.CardRead || m.Cards.of(s.PaymentID) != nil,
+		Ends:         now + left(s),
+		Total:        millis(s.TotalMillis),
+		Stored:       known.PaymentID == s.PaymentID,
 	}
+	m.Sale.Unsure = chosen == protocol.PayCard && (known.Presented || presented(s.Phase)) && !m.Sale.Paying
 	if known.PaymentID != s.PaymentID {
-		w.record(protocol.FactReceived, s.PaymentID, "")
+		w.record(Fact{Kind: protocol.FactReceived, PaymentID: s.PaymentID})
+	}
+	if chosen == protocol.PayCard && m.Sale.Paying {
+		m.askFor(now, s.PaymentID) // its answer may have been lost with the power
+	}
+	m.again(now, s, w)
+}
+
+// declined reports whether the sale is one that this terminal does not take, and
+// was not pulled once more since.
+func (m *Machine) declined(s *protocol.Sale, a *protocol.PullAnswer) bool {
+	pulled := a != nil && a.Outcome == protocol.PullTaken && a.PullID != m.Declined.PullID
+	return s.PaymentID == m.Declined.PaymentID && !pulled
+}
+
+// chosen is how the customer pays: as was chosen here, as the controller says it
+// was presented, or as it has to be; empty when that is open.
+func (m *Machine) chosen(known Order, s *protocol.Sale) protocol.PayMode {
+	switch {
+	case known.Chosen != "":
+		return known.Chosen
+	case presented(s.Phase) && s.Chosen != "":
+		return s.Chosen
+	}
+	return m.choice(s)
+}
+
+// asks reports whether the cashier still has to accept the sale.
+func asks(s *protocol.Sale, known Order) bool {
+	return s.Prompt && !known.Accepted && showsQR(s.Phase) && !presented(s.Phase)
+}
+
+// again brings what a controller does not know of a sale that comes back, after
+// a power cut or from a restored database, up to date.
+func (m *Machine) again(now time.Duration, s *protocol.Sale, w *work) {
+	if m.Sale.Accepted && s.Prompt {
+		w.record(Fact{Kind: protocol.FactAccepted, PaymentID: s.PaymentID})
+	}
+	if m.Sale.Presented && showsQR(s.Phase) && !presented(s.Phase) {
+		w.record(m.Sale.presentedFact())
+	}
+	if m.Sale.CardRead && showsQR(s.Phase) {
+		w.record(Fact{Kind: protocol.FactCardRead, PaymentID: s.PaymentID})
+		m.askFor(now, s.PaymentID)
 	}
 }
 
+// askFor has the card machine asked how a payment ended.
+func (m *Machine) askFor(now time.Duration, paymentID string) {
+	if m.Parts.Card && m.Cards.of(paymentID) == nil {
+		m.Cards.add(Card{PaymentID: paymentID, At: now, Since: now})
+	}
+}
+
+// hasLeft takes what is left of a sale's time. It is never made longer (failure
+// matrix S5 K), but once: when the controller hears that the sale is here, the
+// customer's time begins.
+func (s *Sale) hasLeft(now time.Duration, o *protocol.Sale) {
+	if s.Offered && o.Phase != protocol.PhaseOffered {
+		s.Offered, s.Ends, s.Total = false, now+left(o), millis(o.TotalMillis)
+	}
+	s.Ends = min(s.Ends, now+left(o))
+}
+
 // goOn: the sale in hand is still wanted. A QR that was paid once never comes
-// back, and its time is never made longer (failure matrix S5 K).
+// back.
 func (m *Machine) goOn(now time.Duration, got Received, w *work) {
 	s := got.State.Sale
+	m.Sale.hasLeft(now, s)
+	m.Sale.Prompt = m.Sale.Prompt && s.Prompt && !presented(s.Phase)
 	m.Sale.Paying = m.Sale.Paying || !showsQR(s.Phase)
-	m.Sale.Ends = min(m.Sale.Ends, now+left(s))
-	if !got.Answer {
-		return
-	}
-	m.Sale.Seq = got.State.Seq // numbers start anew from here
-	if m.Sale.Presented && showsQR(s.Phase) && !presented(s.Phase) {
-		w.record(protocol.FactPresented, s.PaymentID, "") // a restored database has lost it
+	if got.Answer {
+		m.Sale.Seq = got.State.Seq // numbers start anew from here
+		m.again(now, s, w)
 	}
 }
 
@@ -183,17 +258,25 @@ func millis(n int64) time.Duration {
 	return time.Duration(min(max(n, 0), saleLimit.Milliseconds())) * time.Millisecond
 }
 
-// unfit says why a Dynamic-QR display cannot take a sale; empty: it can. The QR
-// is drawn as it came; that it asks for the amount which the screen shows above
-// it is looked at here once more (failure matrix T14).
-func unfit(s *protocol.Sale) string {
+// unfit says why this terminal cannot take a sale; empty: it can. The QR is drawn
+// as it came; that it asks for the amount which the screen shows above it is
+// looked at here once more (failure matrix T14).
+func (m *Machine) unfit(s *protocol.Sale, known Order, chosen protocol.PayMode) string {
+	card := slices.Contains(s.PayModes, protocol.PayCard)
+	dqr := slices.Contains(s.PayModes, protocol.PayDQR)
 	switch {
-	case s.Prompt:
-		return ReasonPrompt
 	case !s.AmountPaise.Valid():
 		return ReasonAmount
 	case !showsQR(s.Phase):
-		return "" // no QR will be drawn
+		return "" // nothing will be presented
+	case !card && !dqr:
+		return ReasonNoMode
+	case asks(s, known) && !m.Parts.Keys:
+		return ReasonNoKeys
+	case !m.Parts.Card && (!dqr || chosen == protocol.PayCard):
+		return ReasonNoReader
+	case chosen == protocol.PayCard:
+		return ""
 	}
 	link, err := upiuri.Parse(s.QR)
 	switch {

@@ -18,8 +18,12 @@ type life struct {
 	disk Memory // what a power cut leaves
 	// brought holds every sale that an obeyed state ever named.
 	brought map[Order]bool
-	// noDisk and noPanel are the weather.
-	noDisk, noPanel bool
+	// noDisk and noPanel are the weather; diskFailed is whether it ever was.
+	noDisk, noPanel, diskFailed bool
+	// machine is the card machine: what it has read, by payment. facts are the
+	// kinds that were recorded of each payment.
+	machine map[string]Kind
+	facts   map[string]map[protocol.FactKind]bool
 }
 
 func (l *life) step(ev Event) {
@@ -30,19 +34,31 @@ func (l *life) step(ev Event) {
 	for _, e := range effects {
 		switch e := e.(type) {
 		case Save:
+			l.note(e.Facts)
 			if l.noDisk {
+				l.diskFailed = true
 				l.step(StoreFailed{Reason: "no space left", Facts: e.Facts})
 				return
 			}
 			l.disk = e.Memory
 			l.step(Stored{})
 		case Tell:
+			l.note(e.Facts)
 			for _, f := range e.Facts {
-				if f.Kind == protocol.FactReceived {
-					l.t.Fatalf("%s is said to be stored, and is not", f.PaymentID)
+				if f.Kind == protocol.FactReceived || f.Kind == protocol.FactAccepted {
+					l.t.Fatalf("%s is said to be %s, and that is not stored", f.PaymentID, f.Kind)
 				}
 			}
 		}
+	}
+}
+
+func (l *life) note(facts []Fact) {
+	for _, f := range facts {
+		if l.facts[f.PaymentID] == nil {
+			l.facts[f.PaymentID] = map[protocol.FactKind]bool{}
+		}
+		l.facts[f.PaymentID][f.Kind] = true
 	}
 }
 
@@ -60,9 +76,26 @@ func (l *life) check(before Machine, ev Event) {
 	if m.Mode == protocol.ModeResult && (m.Result.Outcome == "" || m.Result.AmountPaise != m.Ended.AmountPaise || m.Result.PaymentID != m.Ended.PaymentID) {
 		l.t.Fatalf("the result %+v is on the glass for the sale %+v", m.Result, m.Ended)
 	}
-	if m.Mode == protocol.ModePresenting && (m.Sale.Paying || m.Left(l.now) <= 0 || unfit(&protocol.Sale{
-		AmountPaise: m.Sale.AmountPaise, QR: m.Sale.QR, Phase: protocol.PhaseOffered}) != "") {
-		l.t.Fatalf("a QR that is not to be seen is on the glass: %+v", m.Sale)
+	if m.Mode == protocol.ModePresenting && (m.Sale.Paying || m.Sale.Prompt || m.Left(l.now) <= 0 || m.unfit(&protocol.Sale{
+		AmountPaise: m.Sale.AmountPaise, QR: m.Sale.QR, Phase: protocol.PhaseOffered,
+		PayModes: []protocol.PayMode{m.Sale.Chosen}}, Order{}, m.Sale.Chosen) != "") {
+		l.t.Fatalf("a sale that is not to be presented is on the glass: %+v", m.Sale)
+	}
+	if m.Mode == protocol.ModePulling && (m.Sale.PaymentID != "" || !m.Display.Pull || len(m.Keypad.Digits) > 8 ||
+		m.Keypad.Pull.ID != "" && m.Keypad.Pull.ShortOrderID != m.Keypad.Digits) {
+		l.t.Fatalf("the keypad is on the glass: %+v, %+v", m.Keypad, m.Sale)
+	}
+	for id := range l.machine {
+		if m.Sale.PaymentID != id && m.Remembered.Sale.PaymentID != id && m.Cards.of(id) == nil {
+			delete(l.machine, id) // the terminal has done with it
+		}
+	}
+	switch c := m.Call(l.now); {
+	case c.PaymentID == "" || c.Last:
+	case c.PaymentID != m.Sale.PaymentID || m.Sale.Chosen != protocol.PayCard || m.Sale.Prompt || !m.Sale.Presented:
+		l.t.Fatalf("a card is wanted: %+v, for the sale %+v", c, m.Sale)
+	case l.machine[c.PaymentID] != "" && !l.diskFailed:
+		l.t.Fatalf("a second card is wanted for %s: %s", c.PaymentID, l.machine[c.PaymentID])
 	}
 	if m.Until != 0 && m.Until < before.Until && m.Until < l.now && m.Mode != protocol.ModeResult {
 		l.t.Fatalf("a wait ends in the past: %v, it is %v", m.Until, l.now)
@@ -100,7 +133,7 @@ var (
 	phases   = []protocol.Phase{protocol.PhaseOffered, protocol.PhaseTaken, protocol.PhasePresented, protocol.PhasePaying, "?"}
 	outcomes = []protocol.Outcome{
 		protocol.OutcomeSucceeded, protocol.OutcomeSucceeded, protocol.OutcomeFailed,
-		protocol.OutcomeExpired, protocol.OutcomeCancelled, "?",
+		protocol.OutcomeExpired, protocol.OutcomeCancelled, protocol.OutcomeUnknown, "?",
 	}
 )
 
@@ -109,9 +142,20 @@ func anyState(t *rapid.T) protocol.State {
 	if rapid.Bool().Draw(t, "has a sale") {
 		st.Sale = sale(rapid.SampledFrom(ids).Draw(t, "sale"), rapid.SampledFrom(phases).Draw(t, "phase"))
 		st.Sale.LeftMillis = rapid.SampledFrom([]int64{-1, 0, 1, 2_000, 60_000, 1 << 62}).Draw(t, "left")
-		st.Sale.Prompt = rapid.IntRange(0, 19).Draw(t, "prompt") == 0
+		st.Sale.Prompt = rapid.IntRange(0, 3).Draw(t, "prompt") == 0
+		st.Sale.PayModes = rapid.SampledFrom([][]protocol.PayMode{
+			{protocol.PayDQR}, {protocol.PayCard}, {protocol.PayCard, protocol.PayDQR}, {},
+		}).Draw(t, "pay modes")
+		st.Sale.Chosen = rapid.SampledFrom([]protocol.PayMode{"", protocol.PayDQR, protocol.PayCard}).Draw(t, "chosen")
 		if st.Sale.AmountPaise = rapid.SampledFrom(amounts).Draw(t, "amount"); st.Sale.AmountPaise == 100 {
 			st.Sale.QR = "upi://pay?pa=merchant@upi&tr=" + st.Sale.PaymentID + "&am=1.00"
+		}
+	}
+	st.Display.Pull = rapid.IntRange(0, 9).Draw(t, "may pull") > 0
+	if rapid.Bool().Draw(t, "answers a pull") {
+		st.Pull = &protocol.PullAnswer{
+			PullID:  rapid.SampledFrom([]string{"PULL0001", "PULL0002"}).Draw(t, "pull"),
+			Outcome: rapid.SampledFrom([]protocol.PullOutcome{protocol.PullTaken, protocol.PullOther, "?"}).Draw(t, "outcome"),
 		}
 	}
 	if rapid.Bool().Draw(t, "has a result") {
@@ -126,7 +170,7 @@ func anyState(t *rapid.T) protocol.State {
 // happen lets one arbitrary thing happen.
 func (l *life) happen() {
 	t := l.t
-	switch rapid.IntRange(0, 14).Draw(t, "what") {
+	switch rapid.IntRange(0, 20).Draw(t, "what") {
 	case 0, 1, 2, 3:
 		l.step(Received{State: anyState(t)})
 	case 4, 5:
@@ -148,8 +192,49 @@ func (l *life) happen() {
 	case 13:
 		l.step(Unpresentable{PaymentID: rapid.SampledFrom(ids).Draw(t, "payment"), Reason: ReasonUnfit})
 	case 14: // the power goes and comes back
-		l.m = New(l.disk)
+		l.m = New(l.disk, l.m.Parts)
 		l.step(Ready{})
+	case 15, 16:
+		keys := []string{KeyAccept, KeyAccept, KeyReject, KeyCard, KeyDQR, "1", "2", "7", KeyOK, KeyOK, KeyClear, "?"}
+		l.step(Pressed{Key: rapid.SampledFrom(keys).Draw(t, "key"), PullID: rapid.SampledFrom([]string{"PULL0001", "PULL0002"}).Draw(t, "pull")})
+	case 17, 18, 19:
+		l.card()
+	case 20:
+		l.step(CardFailed{PaymentID: rapid.SampledFrom(ids).Draw(t, "payment"), Asked: rapid.Bool().Draw(t, "asked")})
+	}
+}
+
+// card lets the card machine do something about its call: read a card, or say
+// how it ended.
+func (l *life) card() {
+	c := l.m.Call(l.now)
+	switch outcome := l.machine[c.PaymentID]; {
+	case c.PaymentID == "":
+	case !c.Last:
+		l.machine[c.PaymentID] = rapid.SampledFrom([]Kind{KindCardApproved, KindCardDeclined, KindCardUnknown}).Draw(l.t, "card")
+		l.step(CardRead{PaymentID: c.PaymentID})
+		if rapid.Bool().Draw(l.t, "the power goes now") {
+			return
+		}
+		l.say(c.PaymentID, l.machine[c.PaymentID])
+	case outcome == "":
+		l.step(CardUnread{PaymentID: c.PaymentID})
+	default:
+		l.say(c.PaymentID, outcome)
+	}
+}
+
+func (l *life) say(id string, outcome Kind) {
+	switch outcome {
+	case KindCardApproved:
+		l.step(CardApproved{PaymentID: id, Card: approved})
+		if !l.facts[id][protocol.FactCardApproved] {
+			l.t.Fatalf("the approval of %s is not reported", id)
+		}
+	case KindCardDeclined:
+		l.step(CardDeclined{PaymentID: id, Reason: "51"})
+	case KindCardUnknown:
+		l.step(CardUnknown{PaymentID: id})
 	}
 }
 
@@ -163,7 +248,11 @@ func (l *life) draw() {
 }
 
 func newLife(t *rapid.T) *life {
-	l := &life{t: t, m: New(Memory{}), brought: map[Order]bool{}}
+	parts := Parts{Keys: rapid.Bool().Draw(t, "keys"), Card: rapid.Bool().Draw(t, "card machine")}
+	l := &life{
+		t: t, m: New(Memory{}, parts), brought: map[Order]bool{},
+		machine: map[string]Kind{}, facts: map[string]map[protocol.FactKind]bool{},
+	}
 	l.step(Ready{})
 	return l
 }
@@ -179,7 +268,8 @@ func TestAnythingMayHappen(t *testing.T) {
 }
 
 // TestNeverStuck: once panel, disk and link work and the controller wants
-// nothing more, the terminal is idle within 10 s (DESIGN 5, failure matrix L2).
+// nothing more, the terminal is idle within 10 s (DESIGN 5, failure matrix L2);
+// a keypad in use closes after its own limits.
 func TestNeverStuck(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -191,8 +281,11 @@ func TestNeverStuck(t *testing.T) {
 		l.draw()
 		end := anyState(t)
 		end.Sale = nil
-		healed := l.now
+		healed, limit := l.now, 10*time.Second
 		l.step(Received{State: end, Answer: true})
+		if l.m.Mode == protocol.ModePulling {
+			limit = pullLimit + keypadLimit
+		}
 		for range 100 {
 			l.draw()
 			if l.m.Mode == protocol.ModeIdle {
@@ -204,7 +297,7 @@ func TestNeverStuck(t *testing.T) {
 			l.now = max(l.now, l.m.Until)
 			l.step(Tick{})
 		}
-		if l.m.Mode != protocol.ModeIdle || l.now-healed > 10*time.Second {
+		if l.m.Mode != protocol.ModeIdle || l.now-healed > limit {
 			t.Fatalf("%v after the end the terminal is %s: %+v", l.now-healed, l.m.Mode, l.m)
 		}
 	})

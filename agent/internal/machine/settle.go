@@ -13,8 +13,12 @@ func (m Machine) rest(now time.Duration) protocol.Mode {
 		return protocol.ModeFault
 	case m.Result.Outcome != "":
 		return protocol.ModeResult
-	case m.Sale.PaymentID != "" && (m.Sale.Paying || now >= m.Sale.Ends):
+	case m.Sale.PaymentID != "" && (m.Sale.Paying || m.Sale.Unsure || now >= m.Sale.Ends):
 		return protocol.ModeChecking
+	case m.Sale.PaymentID != "" && m.Sale.Prompt:
+		return protocol.ModePrompting
+	case m.Sale.PaymentID != "" && m.Sale.Chosen == "":
+		return protocol.ModeChoosing
 	case m.Sale.PaymentID != "":
 		return protocol.ModePresenting
 	case m.Storage != "":
@@ -23,6 +27,8 @@ func (m Machine) rest(now time.Duration) protocol.Mode {
 		return protocol.ModeEnrolling
 	case !m.Ready:
 		return protocol.ModeStarting
+	case m.Keypad.Open:
+		return protocol.ModePulling
 	case !m.Link:
 		return protocol.ModeOffline
 	}
@@ -37,9 +43,14 @@ func (m *Machine) settle(now time.Duration) {
 	if entered {
 		m.Since = now
 	}
+	if m.Mode != protocol.ModePulling { // whatever else takes the glass closes it
+		m.Keypad = Keypad{}
+	}
 	switch m.Mode {
-	case protocol.ModePresenting:
+	case protocol.ModePrompting, protocol.ModeChoosing, protocol.ModePresenting:
 		m.Until = m.Sale.Ends
+	case protocol.ModePulling:
+		m.Until = m.Keypad.until()
 	case protocol.ModeChecking:
 		m.waitAgain(now, entered, askEvery)
 	case protocol.ModeResult:
@@ -66,7 +77,7 @@ func hold(o protocol.Outcome, waiting bool) time.Duration {
 		return holdSucceeded
 	case waiting:
 		return holdWaiting
-	case o == protocol.OutcomeFailed:
+	case o == protocol.OutcomeFailed || o == protocol.OutcomeUnknown:
 		return holdFailed
 	}
 	return holdOther

@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"maps"
 	"time"
 
 	"github.com/galla-pay/galla/protocol"
@@ -27,60 +28,65 @@ var table = map[protocol.Mode]map[Kind]move{
 		KindStored:       diskTook,
 		KindStoreFailed:  diskRefused,
 	},
-	protocol.ModeOffline: {
-		KindReceived:    obey,
-		KindLinkLost:    linkWent,
-		KindDrawFailed:  panelBroke,
-		KindStored:      diskTook,
-		KindStoreFailed: diskRefused,
-	},
-	protocol.ModeIdle: {
-		KindReceived:    obey,
-		KindLinkLost:    linkWent,
-		KindDrawFailed:  panelBroke,
-		KindStored:      diskTook,
-		KindStoreFailed: diskRefused,
-	},
-	protocol.ModePresenting: {
-		KindReceived:      obey,
-		KindLinkLost:      linkWent,
+	protocol.ModeOffline: atWork(nil),
+	protocol.ModeIdle: atWork(map[Kind]move{
+		KindPressed: opensKeypad,
+	}),
+	protocol.ModePulling: atWork(map[Kind]move{
+		KindTick:    keypadWaits,
+		KindPressed: types,
+	}),
+	protocol.ModePrompting: atWork(map[Kind]move{
+		KindTick:    timeIsUp,
+		KindDrawn:   questionIsOnGlass,
+		KindPressed: answersPrompt,
+	}),
+	protocol.ModeChoosing: atWork(map[Kind]move{
+		KindTick:    timeIsUp,
+		KindDrawn:   questionIsOnGlass,
+		KindPressed: answersChoice,
+	}),
+	protocol.ModePresenting: atWork(map[Kind]move{
 		KindTick:          timeIsUp,
-		KindDrawn:         qrIsOnGlass,
-		KindDrawFailed:    panelBroke,
+		KindDrawn:         isOnGlass,
 		KindUnpresentable: cannotPresent,
-		KindStored:        diskTook,
-		KindStoreFailed:   diskRefused,
-	},
-	protocol.ModeChecking: {
-		KindReceived:    obey,
-		KindLinkLost:    linkWent,
-		KindTick:        askAgain,
-		KindDrawFailed:  panelBroke,
-		KindStored:      diskTook,
-		KindStoreFailed: diskRefused,
-	},
-	protocol.ModeResult: {
-		KindReceived:    obey,
-		KindLinkLost:    linkWent,
-		KindTick:        resultIsOver,
-		KindDrawn:       resultIsOnGlass,
-		KindDrawFailed:  panelBroke,
-		KindStored:      diskTook,
-		KindStoreFailed: diskRefused,
-	},
-	protocol.ModeFault: {
+	}),
+	protocol.ModeChecking: atWork(map[Kind]move{
+		KindTick: askAgain,
+	}),
+	protocol.ModeResult: atWork(map[Kind]move{
+		KindTick:  resultIsOver,
+		KindDrawn: resultIsOnGlass,
+	}),
+	protocol.ModeFault: atWork(map[Kind]move{
 		KindEnrolling:     asksForCredentials,
 		KindEnrolRefused:  wasRefused,
 		KindReady:         hasCredentials,
-		KindReceived:      obey,
-		KindLinkLost:      linkWent,
 		KindTick:          tryAgain,
 		KindDrawn:         panelWorks,
-		KindDrawFailed:    panelBroke,
 		KindUnpresentable: cannotPresent,
-		KindStored:        diskTook,
-		KindStoreFailed:   diskRefused,
-	},
+	}),
+}
+
+// atWork is the row of a mode of a terminal that has its credentials: what it
+// makes of the controller, the disk, the panel's trouble and the card machine is
+// the same in each; own are the cells that differ.
+func atWork(own map[Kind]move) map[Kind]move {
+	row := map[Kind]move{
+		KindReceived:     obey,
+		KindLinkLost:     linkWent,
+		KindDrawFailed:   panelBroke,
+		KindStored:       diskTook,
+		KindStoreFailed:  diskRefused,
+		KindCardRead:     cardWasRead,
+		KindCardApproved: cardWasApproved,
+		KindCardDeclined: cardWasDeclined,
+		KindCardUnknown:  cardIsUnknown,
+		KindCardFailed:   cardFailed,
+		KindCardUnread:   cardIsUnread,
+	}
+	maps.Copy(row, own)
+	return row
 }
 
 // Step returns the machine after ev, which happened at now, and what to do
@@ -118,7 +124,7 @@ func hasCredentials(m *Machine, _ time.Duration, _ Event, _ *work) {
 // up (DESIGN 3.3, failure matrix S5 B).
 func linkWent(m *Machine, _ time.Duration, _ Event, _ *work) { m.Link = false }
 
-// timeIsUp takes the QR off the glass. Only the controller knows how the
+// timeIsUp takes the sale off the glass. Only the controller knows how the
 // payment ended, so it is asked.
 func timeIsUp(m *Machine, now time.Duration, _ Event, w *work) {
 	if now >= m.Until {
@@ -159,14 +165,18 @@ func tryAgain(m *Machine, now time.Duration, _ Event, w *work) {
 
 // Life of a payment, step 6: The screen shows the QR.
 //
-// qrIsOnGlass: only now may it be reported.
-func qrIsOnGlass(m *Machine, _ time.Duration, ev Event, w *work) {
+// isOnGlass: only now may it be reported, and a card be asked for.
+func isOnGlass(m *Machine, _ time.Duration, ev Event, w *work) {
 	d := ev.(Drawn)
 	if d.Mode != protocol.ModePresenting || d.PaymentID != m.Sale.PaymentID || m.Sale.Presented {
 		return
 	}
 	m.Sale.Presented = true
-	w.record(protocol.FactPresented, m.Sale.PaymentID, "")
+	w.record(m.Sale.presentedFact())
+}
+
+func (s Sale) presentedFact() Fact {
+	return Fact{Kind: protocol.FactPresented, PaymentID: s.PaymentID, PayMode: s.Chosen}
 }
 
 func resultIsOnGlass(m *Machine, now time.Duration, ev Event, w *work) {
@@ -175,7 +185,7 @@ func resultIsOnGlass(m *Machine, now time.Duration, ev Event, w *work) {
 		return
 	}
 	m.Shown, m.HeldAt = true, now
-	w.record(protocol.FactShown, m.Ended.PaymentID, "")
+	w.record(Fact{Kind: protocol.FactShown, PaymentID: m.Ended.PaymentID})
 }
 
 // panelBroke is told again at every retry that fails. A sale that never came on
@@ -183,9 +193,14 @@ func resultIsOnGlass(m *Machine, now time.Duration, ev Event, w *work) {
 func panelBroke(m *Machine, _ time.Duration, ev Event, w *work) {
 	again := m.Panel != ""
 	m.Panel = ev.(DrawFailed).Reason
-	if s := m.Sale; again && s.PaymentID != "" && !s.Presented && !s.Paying {
+	if s := m.Sale; again && s.unseen() {
 		m.decline(s.PaymentID, ReasonPanel, w)
 	}
+}
+
+// unseen reports whether there is a sale that no customer can have begun to pay.
+func (s Sale) unseen() bool {
+	return s.PaymentID != "" && !s.Presented && !s.Paying && !s.Unsure
 }
 
 // panelWorks brings the terminal back to where it would be by now. A result
@@ -213,30 +228,35 @@ func diskTook(m *Machine, _ time.Duration, _ Event, _ *work) {
 	m.Sale.Stored = m.Sale.PaymentID != ""
 }
 
-// diskRefused: a sale that could not be stored is refused, whatever else was to
-// be stored is told all the same (failure matrix R21). What is on the glass
-// already goes on.
+// diskRefused: a sale that could not be stored, or whose acceptance could not, is
+// refused; whatever else was to be stored is told all the same (failure matrix
+// R21). What the customer has seen already goes on.
 func diskRefused(m *Machine, _ time.Duration, ev Event, w *work) {
 	e := ev.(StoreFailed)
 	m.Storage, w.unsaved = e.Reason, true
 	for _, f := range e.Facts {
-		if f.Kind != protocol.FactReceived {
+		if f.Kind != protocol.FactReceived && f.Kind != protocol.FactAccepted {
 			w.tell(f)
 		}
 	}
-	if s := m.Sale; s.PaymentID != "" && !s.Stored && !s.Presented && !s.Paying {
-		m.Declined, m.Sale = s.PaymentID, Sale{}
+	if s := m.Sale; s.unseen() && !s.Stored {
+		m.refuse(s.PaymentID)
 		w.tell(Fact{Kind: protocol.FactRefused, PaymentID: s.PaymentID, Reason: ReasonStorage})
 	}
 }
 
 // decline drops the sale in hand and says why.
 func (m *Machine) decline(paymentID, reason string, w *work) {
-	m.Declined = paymentID
+	m.refuse(paymentID)
+	w.record(Fact{Kind: protocol.FactRefused, PaymentID: paymentID, Reason: reason})
+}
+
+// refuse drops a sale, for good unless it is pulled again.
+func (m *Machine) refuse(paymentID string) {
+	m.Declined = Declined{PaymentID: paymentID, PullID: m.PullID}
 	if m.Sale.PaymentID == paymentID {
 		m.Sale = Sale{}
 	}
-	w.record(protocol.FactRefused, paymentID, reason)
 }
 
 func (m *Machine) forgetResult() {

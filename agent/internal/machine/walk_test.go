@@ -18,17 +18,17 @@ func TestFromSwitchingOnToPaid(t *testing.T) {
 	w.does(Ready{}).is(protocol.ModeOffline, "")
 	w.does(answer(5, nil, nil)).is(protocol.ModeIdle, "")
 	w.does(pushed(6, sale("A", protocol.PhaseOffered), nil)).is(protocol.ModePresenting, "A").wantFacts("received A")
-	w.drawn().wantFacts("received A, presented A")
-	w.drawn().wantFacts("received A, presented A") // the bar is drawn every second
+	w.drawn().wantFacts("received A, presented A DQR")
+	w.drawn().wantFacts("received A, presented A DQR") // the bar is drawn every second
 	w.after(10*second).does(pushed(7, sale("A", protocol.PhasePaying), nil)).is(protocol.ModeChecking, "A")
 	w.after(3*second).does(pushed(8, nil, result("A", protocol.OutcomeSucceeded))).is(protocol.ModeResult, "A")
-	w.drawn().wantFacts("received A, presented A, shown A")
+	w.drawn().wantFacts("received A, presented A DQR, shown A")
 	w.after(4*second-1).is(protocol.ModeResult, "A")
 	w.after(1).is(protocol.ModeIdle, "")
 	// The state goes on telling how the last sale ended: it was shown once.
 	w.does(pushed(9, nil, result("A", protocol.OutcomeSucceeded))).is(protocol.ModeIdle, "")
 	w.does(answer(9, nil, result("A", protocol.OutcomeSucceeded))).is(protocol.ModeIdle, "")
-	w.wantFacts("received A, presented A, shown A")
+	w.wantFacts("received A, presented A DQR, shown A")
 }
 
 func TestHowLongAResultStays(t *testing.T) {
@@ -42,6 +42,8 @@ func TestHowLongAResultStays(t *testing.T) {
 		{protocol.OutcomeSucceeded, true, 4 * second},
 		{protocol.OutcomeFailed, false, 8 * second},
 		{protocol.OutcomeFailed, true, 2 * second},
+		{protocol.OutcomeUnknown, false, 8 * second},
+		{protocol.OutcomeUnknown, true, 2 * second},
 		{protocol.OutcomeExpired, false, 3 * second},
 		{protocol.OutcomeExpired, true, 2 * second},
 		{protocol.OutcomeCancelled, false, 3 * second},
@@ -73,7 +75,7 @@ func TestTheNewestSaleIsOnTheGlass(t *testing.T) {
 	superseded := result("A", protocol.OutcomeCancelled)
 	superseded.Reason = "SUPERSEDED"
 	presenting(t).does(pushed(7, sale("B", protocol.PhaseOffered), nil)).is(protocol.ModePresenting, "B").
-		drawn().wantFacts("received A, presented A, received B, presented B")
+		drawn().wantFacts("received A, presented A DQR, received B, presented B DQR")
 	presenting(t).does(pushed(7, sale("B", protocol.PhaseOffered), superseded)).is(protocol.ModePresenting, "B")
 	// Paid, while the next one waited: PAID is seen first.
 	presenting(t).does(pushed(7, sale("B", protocol.PhaseOffered), result("A", protocol.OutcomeSucceeded))).
@@ -87,7 +89,7 @@ func TestTheNewestSaleIsOnTheGlass(t *testing.T) {
 func TestTimeLeftRunsFromReceiptAndOnlyGetsShorter(t *testing.T) {
 	t.Parallel()
 	w := presenting(t).after(20 * second)
-	longer, shorter := sale("A", protocol.PhasePresented), sale("A", protocol.PhasePresented)
+	longer, shorter := sale("A", protocol.PhaseOffered), sale("A", protocol.PhaseOffered)
 	longer.LeftMillis, shorter.LeftMillis = 3_600_000, 15_000
 	w.does(pushed(6, longer, nil)) // a repeat
 	w.does(pushed(7, longer, nil))
@@ -97,6 +99,27 @@ func TestTimeLeftRunsFromReceiptAndOnlyGetsShorter(t *testing.T) {
 	}
 	w.does(pushed(7, shorter, nil)) // a repeat with fresher time
 	w.after(15*second-1).is(protocol.ModePresenting, "A").after(1).is(protocol.ModeChecking, "A")
+}
+
+// TestTheCustomersTimeBeginsWhenTheSaleIsHere: before, it is the time to take
+// it. That happens once.
+func TestTheCustomersTimeBeginsWhenTheSaleIsHere(t *testing.T) {
+	t.Parallel()
+	taken, again := sale("A", protocol.PhaseTaken), sale("A", protocol.PhasePresented)
+	taken.LeftMillis, taken.TotalMillis, again.LeftMillis = 180_000, 180_000, 3_600_000
+	w := presenting(t).after(20 * second).does(pushed(7, taken, nil))
+	if w.m.Left(w.now) != 180*second || w.m.Sale.Total != 180*second {
+		t.Fatalf("left %v of %v", w.m.Left(w.now), w.m.Sale.Total)
+	}
+	// As well when the state has no new number: time is news in any.
+	r := presenting(t).after(20 * second).does(pushed(6, taken, nil))
+	if r.m.Left(r.now) != 180*second {
+		t.Fatalf("left %v after a repeat", r.m.Left(r.now))
+	}
+	w.does(pushed(8, sale("A", protocol.PhaseOffered), nil)).does(pushed(9, again, nil))
+	if left := w.m.Left(w.now); left != 60*second {
+		t.Fatalf("left %v, want the least that was told", left)
+	}
 }
 
 func TestAtTheEndOfTheTimeOnlyTheControllerKnowsTheEnd(t *testing.T) {
@@ -196,7 +219,7 @@ func TestAfterAPowerCut(t *testing.T) {
 	w := boot().does(answer(6, left, nil)).is(protocol.ModePresenting, "A").drawn().wantFacts("")
 	w.after(30*second-1).is(protocol.ModePresenting, "A").after(1).is(protocol.ModeChecking, "A")
 	// The controller never heard that it was on the glass: it is told again.
-	boot().does(answer(6, sale("A", protocol.PhaseTaken), nil)).drawn().wantFacts("presented A")
+	boot().does(answer(6, sale("A", protocol.PhaseTaken), nil)).drawn().wantFacts("presented A DQR")
 	boot().does(answer(6, sale("A", protocol.PhasePaying), nil)).is(protocol.ModeChecking, "A")
 	// It ended meanwhile.
 	boot().does(answer(7, nil, fresh)).is(protocol.ModeResult, "A")
@@ -219,7 +242,7 @@ func TestAfterAPowerCut(t *testing.T) {
 func TestARestoredDatabaseIsToldAgain(t *testing.T) {
 	t.Parallel()
 	w := presenting(t).does(LinkLost{}).does(answer(1, sale("A", protocol.PhaseOffered), nil)).is(protocol.ModePresenting, "A")
-	w.wantFacts("received A, presented A, presented A")
+	w.wantFacts("received A, presented A DQR, presented A DQR")
 	w.does(pushed(2, nil, result("A", protocol.OutcomeSucceeded))).is(protocol.ModeResult, "A")
 }
 
@@ -249,7 +272,10 @@ func TestWhatADisplayRefuses(t *testing.T) {
 		sale   *protocol.Sale
 		reason string
 	}{
-		{with(func(s *protocol.Sale) { s.Prompt = true }), ReasonPrompt},
+		{with(func(s *protocol.Sale) { s.Prompt = true }), ReasonNoKeys},
+		{with(func(s *protocol.Sale) { s.PayModes = nil }), ReasonNoMode},
+		{with(func(s *protocol.Sale) { s.PayModes = []protocol.PayMode{"BARTER"} }), ReasonNoMode},
+		{with(func(s *protocol.Sale) { s.PayModes = []protocol.PayMode{protocol.PayCard} }), ReasonNoReader},
 		{with(func(s *protocol.Sale) { s.AmountPaise = 0 }), ReasonAmount},
 		{with(func(s *protocol.Sale) { s.AmountPaise = -24500 }), ReasonAmount},
 		{with(func(s *protocol.Sale) { s.AmountPaise = protocol.MaxPaise + 1 }), ReasonAmount},
@@ -292,14 +318,14 @@ func TestBrokenPanel(t *testing.T) {
 	if last := w.done[len(w.done)-1]; last != (Redraw{}) {
 		t.Fatalf("after 3 s it did %#v, want another try", last)
 	}
-	w.drawn().is(protocol.ModePresenting, "A").drawn().wantFacts("received A, presented A")
+	w.drawn().is(protocol.ModePresenting, "A").drawn().wantFacts("received A, presented A DQR")
 	// It stays broken: the sale that nobody ever saw is refused.
 	w = idle(t).does(pushed(6, sale("A", protocol.PhaseOffered), nil)).does(broken).does(broken)
 	w.is(protocol.ModeFault, "").wantFacts("received A, refused A PANEL_FAULT").drawn().is(protocol.ModeIdle, "")
 	// One that was seen is not: the customer may be paying it.
-	w = presenting(t).does(broken).does(broken).does(broken).is(protocol.ModeFault, "").wantFacts("received A, presented A")
+	w = presenting(t).does(broken).does(broken).does(broken).is(protocol.ModeFault, "").wantFacts("received A, presented A DQR")
 	w.does(pushed(7, nil, result("A", protocol.OutcomeSucceeded))).is(protocol.ModeFault, "")
-	w.after(time.Minute).drawn().is(protocol.ModeResult, "A").drawn().wantFacts("received A, presented A, shown A")
+	w.after(time.Minute).drawn().is(protocol.ModeResult, "A").drawn().wantFacts("received A, presented A DQR, shown A")
 	w.after(4*second).is(protocol.ModeIdle, "")
 	// A result that could not be shown for long is history.
 	presenting(t).does(broken).does(pushed(7, nil, result("A", protocol.OutcomeSucceeded))).
@@ -329,7 +355,7 @@ func TestBrokenDisk(t *testing.T) {
 	w = idle(t).does(pushed(6, sale("A", protocol.PhaseOffered), nil))
 	w.noDisk = true
 	w.done = nil
-	w.drawn().is(protocol.ModePresenting, "A").wantFacts("presented A")
+	w.drawn().is(protocol.ModePresenting, "A").wantFacts("presented A DQR")
 	w.does(pushed(7, nil, result("A", protocol.OutcomeSucceeded))).is(protocol.ModeResult, "A")
-	w.drawn().wantFacts("presented A, shown A").after(4*second).is(protocol.ModeFault, "")
+	w.drawn().wantFacts("presented A DQR, shown A").after(4*second).is(protocol.ModeFault, "")
 }

@@ -52,6 +52,22 @@ func states(t testing.TB) []state {
 		})
 	}
 	same := func(*screen.View) {}
+	edc := func(mode protocol.Mode, change func(*screen.View)) screen.View {
+		return with(func(v *screen.View) {
+			v.Mode, v.AmountPaise, v.OrderID = mode, 24500, "ORD-4821"
+			v.Left, v.Total = 42*time.Second, 60*time.Second
+			change(v)
+		})
+	}
+	card := func(change func(*screen.View)) screen.View {
+		return edc(protocol.ModePresenting, func(v *screen.View) { v.PayMode = protocol.PayCard; change(v) })
+	}
+	pulling := func(digits string, change func(*screen.View)) screen.View {
+		return with(func(v *screen.View) { v.Mode, v.Digits = protocol.ModePulling, digits; change(v) })
+	}
+	answered := func(o protocol.PullOutcome) screen.View {
+		return pulling("4821", func(v *screen.View) { v.Pulled, v.PulledBy, v.PulledAge = o, "testterminal2", 61*time.Second })
+	}
 	return []state{
 		{"starting", with(func(v *screen.View) { v.Mode = protocol.ModeStarting })},
 		{"starting-server", with(func(v *screen.View) { v.Mode, v.Step, v.Test = protocol.ModeStarting, screen.StepServer, true })},
@@ -72,6 +88,31 @@ func states(t testing.TB) []state {
 		{"idle-last", with(func(v *screen.View) {
 			v.Mode, v.Last, v.Test = protocol.ModeIdle, 12345600, true
 			v.MerchantName = "Shree Ganesh Provision and General Stores"
+		})},
+		{"idle-pull", with(func(v *screen.View) { v.Mode, v.MayPull = protocol.ModeIdle, true })},
+		{"pulling", pulling("0042", same)},
+		{"pulling-first", pulling("4", func(v *screen.View) { v.Test = true })},
+		{"pulling-empty", pulling("", same)},
+		{"pulling-asking", pulling("00434567", func(v *screen.View) { v.Asking = true })},
+		{"pulling-other", answered(protocol.PullOther)},
+		{"pulling-unknown", answered(protocol.PullUnknown)},
+		{"pulling-ended", answered(protocol.PullEnded)},
+		{"pulling-busy", answered(protocol.PullBusy)},
+		{"pulling-new", answered("something-new")},
+		{"pulling-silent", pulling("4821", func(v *screen.View) { v.Silent = true })},
+		{"pulling-offline", pulling("4821", func(v *screen.View) { v.Asking, v.Link = true, false })},
+		{"prompting", edc(protocol.ModePrompting, same)},
+		{"prompting-pulled", edc(protocol.ModePrompting, func(v *screen.View) { v.ShortOrderID = "0042" })},
+		{"prompting-most", edc(protocol.ModePrompting, func(v *screen.View) {
+			v.AmountPaise, v.Waiting, v.Test, v.Left = protocol.MaxPaise, 120, true, 9*time.Second
+			v.ShortOrderID, v.OrderID = "00434567", "ORDER-2026-11-21-0000000000000000004821"
+			v.TerminalLabel = "Counter 12, first floor, left"
+		})},
+		{"choosing", edc(protocol.ModeChoosing, same)},
+		{"choosing-low", edc(protocol.ModeChoosing, func(v *screen.View) { v.Left, v.Waiting, v.Link = 9*time.Second, 2, false })},
+		{"card", card(same)},
+		{"card-most", card(func(v *screen.View) {
+			v.AmountPaise, v.Waiting, v.Test, v.Left = protocol.MaxPaise, 2, true, 9*time.Second
 		})},
 		{"presenting", presenting(plainQR, same)},
 		{"presenting-signed", presenting(signedQR, same)},
@@ -95,6 +136,11 @@ func states(t testing.TB) []state {
 		{"failed-unknown", result(protocol.OutcomeFailed, "SOMETHING_NEW", func(v *screen.View) { v.Test = true })},
 		{"failed-unfit", result(protocol.OutcomeFailed, "QR_DOES_NOT_FIT", same)},
 		{"expired", result(protocol.OutcomeExpired, "QR_EXPIRED", same)},
+		{"unknown", result(protocol.OutcomeUnknown, "", same)},
+		{"unknown-most", result(protocol.OutcomeUnknown, "", func(v *screen.View) {
+			v.AmountPaise, v.Test, v.Waiting, v.Link = protocol.MaxPaise, true, 2, false
+		})},
+		{"rejected", result(protocol.OutcomeFailed, "REJECTED_BY_CASHIER", same)},
 		{"cancelled", result(protocol.OutcomeCancelled, "CANCELLED_BY_MERCHANT", same)},
 		{"cancelled-superseded", result(protocol.OutcomeCancelled, "SUPERSEDED", func(v *screen.View) { v.Link, v.Waiting = false, 1 })},
 		{"fault", with(func(v *screen.View) { v.Mode, v.Reason = protocol.ModeFault, "STORAGE_FAULT" })},

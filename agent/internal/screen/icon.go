@@ -18,6 +18,8 @@ const (
 	iconBang   iconName = "bang"   // fault
 	iconBars   iconName = "bars"   // the link
 	iconNoLink iconName = "nolink" // the link, struck through
+	iconQR     iconName = "qr"     // pay by QR
+	iconCard   iconName = "card"   // pay by card
 )
 
 // iconKey is a shape at a size in pixels. All but plates are square.
@@ -82,6 +84,16 @@ func icon(name iconName) shape {
 	case iconNoLink:
 		struck := stroke(10, 8, 88, 90, 34)
 		return union(except(icon(iconBars), struck), stroke(10, 8, 88, 90, 9))
+	case iconQR:
+		finder := func(x, y float64) shape {
+			return union(except(plate(x, y, x+34, y+34, 3), plate(x+7, y+7, x+27, y+27, 1)), plate(x+12, y+12, x+22, y+22, 1))
+		}
+		return union(finder(8, 8), finder(54, 8), finder(8, 54),
+			plate(54, 54, 66, 66, 1), plate(76, 54, 88, 66, 1), plate(65, 65, 77, 77, 1), plate(54, 76, 66, 88, 1), plate(76, 76, 88, 88, 1))
+	case iconCard:
+		body := except(plate(4, 34, 92, 92, 8), plate(11, 41, 85, 85, 4))
+		waves := except(union(ring(48, 34, 10, 5), ring(48, 34, 21, 5), ring(48, 34, 32, 5)), plate(0, 24, 96, 100, 1))
+		return union(body, plate(8, 50, 88, 62, 1), plate(18, 70, 42, 76, 2), waves)
 	}
 	return func(float64, float64) float64 { return 1 }
 }

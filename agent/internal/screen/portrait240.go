@@ -38,8 +38,18 @@ func (p portrait240) draw() {
 		p.offline()
 	case protocol.ModeIdle:
 		p.idle()
+	case protocol.ModePulling:
+		p.pulling()
+	case protocol.ModePrompting:
+		p.prompting()
+	case protocol.ModeChoosing:
+		p.choosing()
 	case protocol.ModePresenting:
-		p.presenting()
+		if p.PayMode == protocol.PayCard {
+			p.cardWanted()
+		} else {
+			p.presenting()
+		}
 	case protocol.ModeChecking:
 		p.checking()
 	case protocol.ModeResult:
@@ -194,7 +204,11 @@ func (p portrait240) idle() {
 	p.icon(iconDisc, 88, image.Pt(76, 112), ok)
 	p.icon(iconTick, 88, image.Pt(76, 112), black)
 	p.text(at(12, 206, 216, 36), ink{color: white, size: 30, min: 20, bold: true}, p.say(wReady))
-	p.text(at(12, 240, 216, 24), ink{color: muted, size: 16, min: 14}, p.say(wReadyHint))
+	hint := wReadyHint
+	if p.MayPull {
+		hint = wReadyPull
+	}
+	p.text(at(12, 240, 216, 24), ink{color: muted, size: 16, min: 14}, p.say(hint))
 	if p.Last > 0 {
 		p.fill(at(12, 274, 216, 1), raised)
 		p.text(at(12, 282, 100, 28), ink{color: muted, size: 14, align: alignLeft}, p.say(wLast))
@@ -208,19 +222,8 @@ func (p portrait240) presenting() {
 	p.status(wOfflineQR)
 	p.amount(at(8, 20, 224, 44), white, 36)
 	p.qr(portrait240Card, p.QR)
-	low := p.Left < lowTime
 	if p.Total > 0 {
-		left := int(int64(240) * int64(min(max(p.Left, 0), p.Total)/time.Millisecond) / max(int64(p.Total/time.Millisecond), 1))
-		col := info
-		if low {
-			col = warn
-		}
-		p.fill(image.Rect(0, 290, 240, 294), raised)
-		p.fill(image.Rect(0, 290, left, 294), col)
-		timer := white
-		if low {
-			timer = warn
-		}
+		timer := p.timeBar(0, 290, 240)
 		p.text(at(8, 294, 76, 26), ink{color: timer, size: 20, min: 16, bold: true, align: alignLeft}, clock(p.Left))
 	}
 	hint, col := p.say(wScan), white

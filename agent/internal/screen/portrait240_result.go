@@ -16,6 +16,8 @@ func (p portrait240) result() {
 		p.failed()
 	case protocol.OutcomeExpired:
 		p.ended(iconClock, warn, p.say(wExpired), p.say(wExpiredHint), p.say(wNewQR))
+	case protocol.OutcomeUnknown:
+		p.unknown()
 	case protocol.OutcomeCancelled:
 		p.ended(iconBar, muted, p.say(wCancelled), p.reason(), "")
 	}

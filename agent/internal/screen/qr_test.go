@@ -221,10 +221,28 @@ func TestAnyLinkIsOnTheGlass(t *testing.T) {
 		if err := checkQR(img, q); err != nil {
 			rt.Fatal(err)
 		}
-		if got, err := decode(img); err != nil || got != text {
+		if got, err := decodeCard(img); err != nil || got != text {
 			rt.Fatalf("read back %q, %v; want %q", got, err, text)
 		}
 	})
+}
+
+// decodeCard reads the card alone, as it is. The decoder's search for a QR in a
+// larger picture misses the version of a few texts, whatever their pixels.
+func decodeCard(img *image.RGBA) (string, error) {
+	card, err := screen.Card(glass.Size)
+	if err != nil {
+		return "", err
+	}
+	bitmap, err := gozxing.NewBinaryBitmapFromImage(img.SubImage(card))
+	if err != nil {
+		return "", err
+	}
+	result, err := qrcode.NewQRCodeReader().Decode(bitmap, map[gozxing.DecodeHintType]any{gozxing.DecodeHintType_PURE_BARCODE: true})
+	if err != nil {
+		return "", err
+	}
+	return result.GetText(), nil
 }
 
 // qrOf is the text that the golden of a state carries, empty for none.

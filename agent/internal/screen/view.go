@@ -3,6 +3,7 @@ package screen
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/galla-pay/galla/protocol"
@@ -14,13 +15,16 @@ import (
 type View struct {
 	Mode protocol.Mode // all but protocol.ModeOff, which has no picture
 
-	// AmountPaise of the payment: required while presenting (1 to
-	// protocol.MaxPaise), 0 elsewhere when there is none to show.
+	// AmountPaise of the payment: required while prompting, choosing and
+	// presenting (1 to protocol.MaxPaise), 0 elsewhere when there is none to show.
 	AmountPaise protocol.Paise
-	// QR is required while presenting.
+	// PayMode says what is presented: a card is wanted, or else the QR.
+	PayMode protocol.PayMode
+	// QR is required while presenting one.
 	QR *QR
-	// Left of Total is the QR's time: the bar and the minutes while presenting.
-	// Total 0 leaves both out. While enrolling, Left is how long Code is valid.
+	// Left of Total is the sale's time: the bar and the minutes while prompting,
+	// choosing and presenting. Total 0 leaves both out. While enrolling, Left is
+	// how long Code is valid.
 	Left, Total time.Duration
 
 	// Outcome, of a result.
@@ -30,8 +34,22 @@ type View struct {
 	Reason string
 	// Reference of a success: the last four digits of the UTR.
 	Reference string
-	// OrderID of a result, the till's own number.
+	// OrderID of a prompt or a result, the till's own number.
 	OrderID string
+	// ShortOrderID of a prompt, when the bill was pulled by it.
+	ShortOrderID string
+
+	// Digits are what was typed, while pulling. Asking: the order is asked for.
+	Digits string
+	Asking bool
+	// Pulled is what came of it, empty as long as nothing did; Silent: no answer.
+	// PulledBy has the order since PulledAge, with protocol.PullOther.
+	Pulled    protocol.PullOutcome
+	PulledBy  string
+	PulledAge time.Duration
+	Silent    bool
+	// MayPull: while idle, that a number may be typed.
+	MayPull bool
 
 	MerchantName  string // idle, enrolling
 	TerminalLabel string // status line
@@ -77,17 +95,18 @@ func (v View) check() error {
 	}
 	switch v.Mode {
 	case protocol.ModeStarting, protocol.ModeEnrolling, protocol.ModeOffline,
-		protocol.ModeIdle, protocol.ModeChecking, protocol.ModeFault:
-	case protocol.ModePresenting:
+		protocol.ModeIdle, protocol.ModePulling, protocol.ModeChecking, protocol.ModeFault:
+	case protocol.ModePrompting, protocol.ModeChoosing, protocol.ModePresenting:
 		if v.AmountPaise == 0 {
-			return fmt.Errorf("%w: presenting without an amount", ErrView)
+			return fmt.Errorf("%w: %s without an amount", ErrView, v.Mode)
 		}
-		if v.QR == nil {
+		if v.Mode == protocol.ModePresenting && v.PayMode != protocol.PayCard && v.QR == nil {
 			return fmt.Errorf("%w: presenting without a QR", ErrView)
 		}
 	case protocol.ModeResult:
 		switch v.Outcome {
-		case protocol.OutcomeSucceeded, protocol.OutcomeFailed, protocol.OutcomeExpired, protocol.OutcomeCancelled:
+		case protocol.OutcomeSucceeded, protocol.OutcomeFailed, protocol.OutcomeExpired, protocol.OutcomeCancelled,
+			protocol.OutcomeUnknown:
 		default:
 			return fmt.Errorf("%w: unknown outcome %q", ErrView, v.Outcome)
 		}
@@ -98,6 +117,45 @@ func (v View) check() error {
 		return fmt.Errorf("%w: mode %q has no picture", ErrView, v.Mode)
 	}
 	return nil
+}
+
+// Message is what a keypad says of its order, in words; empty when it says nothing.
+func (v View) Message() string {
+	switch {
+	case v.Mode != protocol.ModePulling:
+		return ""
+	case !v.Link:
+		return v.Lang.say(wNoInternet)
+	case v.Asking:
+		return v.Lang.say(wPullAsks)
+	case v.Silent:
+		return v.Lang.say(wPullSilent)
+	}
+	switch v.Pulled {
+	case protocol.PullOther:
+		return v.Lang.say(wPullOther, v.PulledBy, v.Lang.age(v.PulledAge))
+	case protocol.PullUnknown:
+		return v.Lang.say(wPullUnknown)
+	case protocol.PullEnded:
+		return v.Lang.say(wPullEnded)
+	case protocol.PullBusy:
+		return v.Lang.say(wPullBusy)
+	case "", protocol.PullTaken:
+		return ""
+	}
+	return v.Lang.say(wPullRefused)
+}
+
+// age says how long ago something was, roughly.
+func (l Lang) age(d time.Duration) string {
+	d = max(d, 0)
+	switch {
+	case d < time.Minute:
+		return l.say(wSecondsAgo, strconv.Itoa(int(d/time.Second)))
+	case d < time.Hour:
+		return l.say(wMinutesAgo, strconv.Itoa(int(d/time.Minute)))
+	}
+	return l.say(wHoursAgo, strconv.Itoa(int(d/time.Hour)))
 }
 
 // clock writes a duration as m:ss, from an hour on as h:mm:ss. A begun second

@@ -51,6 +51,32 @@ const (
 	wFault         word = "fault.badge"
 	wService       word = "fault.title"
 	wServiceFix    word = "fault.fix"
+	wReadyPull     word = "idle.pull"
+	wNewBill       word = "prompt.title"
+	wBill          word = "prompt.bill"
+	wTakeIt        word = "prompt.hint"
+	wAccept        word = "prompt.accept"
+	wReject        word = "prompt.reject"
+	wByQR          word = "choose.qr"
+	wByCard        word = "choose.card"
+	wTapCard       word = "card.title"
+	wOnMachine     word = "card.hint"
+	wPullTitle     word = "pull.title"
+	wPullDigits    word = "pull.digits"
+	wPullOK        word = "pull.ok"
+	wPullClear     word = "pull.clear"
+	wPullAsks      word = "pull.asks"
+	wPullOther     word = "pull.other"
+	wPullUnknown   word = "pull.unknown"
+	wPullEnded     word = "pull.ended"
+	wPullBusy      word = "pull.busy"
+	wPullRefused   word = "pull.refused"
+	wPullSilent    word = "pull.silent"
+	wSecondsAgo    word = "ago.seconds"
+	wMinutesAgo    word = "ago.minutes"
+	wHoursAgo      word = "ago.hours"
+	wUnknown       word = "unknown.title"
+	wUnknownHint   word = "unknown.hint"
 	wTest          word = "test"
 	wWaiting       word = "waiting"
 )
@@ -95,6 +121,32 @@ var texts = map[word]map[Lang]string{
 	wFault:         {English: "Fault"},
 	wService:       {English: "Needs service"},
 	wServiceFix:    {English: "Switch off and on, then call support"},
+	wReadyPull:     {English: "or type an order number"},
+	wNewBill:       {English: "New bill"},
+	wBill:          {English: "Bill %s"},
+	wTakeIt:        {English: "Take this payment?"},
+	wAccept:        {English: "Accept"},
+	wReject:        {English: "Reject"},
+	wByQR:          {English: "UPI QR"},
+	wByCard:        {English: "Card"},
+	wTapCard:       {English: "Tap, insert or swipe"},
+	wOnMachine:     {English: "on the card machine"},
+	wPullTitle:     {English: "Order number"},
+	wPullDigits:    {English: "4 to 8 digits"},
+	wPullOK:        {English: "OK: get the bill"},
+	wPullClear:     {English: "Clear: delete a digit"},
+	wPullAsks:      {English: "Looking for the order"},
+	wPullOther:     {English: "Taken by %s, %s"},
+	wPullUnknown:   {English: "No such order"},
+	wPullEnded:     {English: "This order is over"},
+	wPullBusy:      {English: "This terminal has a bill already"},
+	wPullRefused:   {English: "Not possible"},
+	wPullSilent:    {English: "No answer. Try again"},
+	wSecondsAgo:    {English: "%s s ago"},
+	wMinutesAgo:    {English: "%s min ago"},
+	wHoursAgo:      {English: "%s h ago"},
+	wUnknown:       {English: "Not confirmed"},
+	wUnknownHint:   {English: "The bank has not answered. The till will know"},
 	wTest:          {English: "TEST"},
 	wWaiting:       {English: "+%s"},
 
@@ -105,7 +157,12 @@ var texts = map[word]map[Lang]string{
 	wSuperseded:   {English: "A newer bill replaced it"},
 	wCardDeclined: {English: "Card declined"},
 	wUPIDeclined:  {English: "Declined by the bank"},
-	wNoKeys:       {English: "This display has no keys"},
+	wNoKeys:       {English: "This terminal has no keys"},
+	wNoReader:     {English: "No card machine here"},
+	wNoPayMode:    {English: "It cannot be paid here"},
+	wRefused:      {English: "The terminal could not take it"},
+	wPaidOther:    {English: "Another amount was paid"},
+	wUnpaid:       {English: "It was not paid"},
 	wBadAmount:    {English: "The amount is not valid"},
 	wBadQR:        {English: "The QR is not valid"},
 	wQRDiffers:    {English: "QR and bill differ in amount"},

@@ -5,7 +5,7 @@
 // Package agent owns the one Session. Its event loop says what is by Tell, and
 // hears what came by News and Take; neither ever blocks. Run does the rest in
 // its own goroutine: everything that must be repeated (the sync until it is
-// answered, a report until its facts are acknowledged, the heartbeat) is
+// answered, a report until its facts are acknowledged, a pull, the heartbeat) is
 // repeated here.
 //
 // Nothing that reaches the event loop is unverified: a State was signed by a

@@ -18,6 +18,8 @@ const (
 	// 8 s, 16 s, then every 30 s.
 	reportFirstGap = 2 * time.Second
 	reportLastGap  = 30 * time.Second
+	// A pull is repeated until it is answered.
+	pullGap = 2 * time.Second
 	// A controller that repeats itself is answered no more often than this.
 	confirmLeastGap = time.Second
 	// Heartbeat: see protocol.Heartbeat.
@@ -28,8 +30,8 @@ const (
 )
 
 // duties are what a connection owes the controller, and when. All gaps but the
-// least ones are drawn from 80 % to 120 % of what is written above, so that
-// terminals do not fall into step. The zero value owes a sync at once.
+// least ones and a pull's, for which somebody waits, are drawn from 80 % to 120 %
+// of what is written above, so that terminals do not fall into step. The zero value owes a sync at once.
 type duties struct {
 	nonce    string // of the open question; empty: none
 	syncAt   time.Time
@@ -43,6 +45,8 @@ type duties struct {
 	repGap   time.Duration
 	reported time.Time // the last time
 	beatAt   time.Time
+	pull     Pull // that is asked; its ID is empty when none is
+	pullAt   time.Time
 }
 
 // begin is the moment of the subscription: the state is asked for.
@@ -72,6 +76,9 @@ func (d *duties) look(now time.Time, is Standing, ask, confirm bool) {
 	if d.doubted && d.nonce == "" {
 		d.doubted = false
 		d.nonce, d.syncAt = newNonce(), later(now, d.asked.Add(syncLeastGap))
+	}
+	if d.pull != is.Pull {
+		d.pull, d.pullAt = is.Pull, now
 	}
 	switch {
 	case d.toldOnce && d.told.equal(is):
@@ -112,6 +119,8 @@ func (d *duties) due(now time.Time) (t protocol.Type, ok bool) {
 	switch {
 	case d.nonce != "" && !now.Before(d.syncAt):
 		return protocol.TypeSync, true
+	case d.pull.ID != "" && !now.Before(d.pullAt):
+		return protocol.TypePull, true
 	case !d.reportAt.IsZero() && !now.Before(d.reportAt):
 		return protocol.TypeReport, true
 	case !now.Before(d.beatAt):
@@ -129,6 +138,9 @@ func (d *duties) next() time.Time {
 	if !d.reportAt.IsZero() && d.reportAt.Before(at) {
 		at = d.reportAt
 	}
+	if d.pull.ID != "" && d.pullAt.Before(at) {
+		at = d.pullAt
+	}
 	return at
 }
 
@@ -137,6 +149,9 @@ func (d *duties) sent(now time.Time, t protocol.Type, is Standing) {
 	switch t {
 	case protocol.TypeHeartbeat:
 		d.beatAt = now.Add(about(beatEvery))
+		return
+	case protocol.TypePull:
+		d.pullAt = now.Add(pullGap)
 		return
 	case protocol.TypeSync:
 		d.asked = now

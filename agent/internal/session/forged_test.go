@@ -49,7 +49,7 @@ func TestForgedStates(t *testing.T) {
 		others := paid(7)
 		others.Identity.TerminalID = "testterminal2"
 		later := paid(7)
-		later.V = 2
+		later.V = protocol.Version + 1
 		heartbeat := protocol.Heartbeat{Header: paid(7).Header}
 		heartbeat.Type = protocol.TypeHeartbeat
 		renamed := sessiontest.Key("thief")

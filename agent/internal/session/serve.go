@@ -73,7 +73,12 @@ func (l *link) serve(ctx context.Context) error {
 // write makes and signs one message. Facts that do not fit wait.
 func (l *link) write(t protocol.Type, is Standing) ([]byte, error) {
 	key := l.s.cfg.Credentials.Key
-	if t == protocol.TypeHeartbeat {
+	switch t {
+	case protocol.TypePull:
+		return key.Sign(protocol.PurposeUp, protocol.Pull{
+			Header: l.header(t), Session: l.id, PullID: is.Pull.ID, ShortOrderID: is.Pull.ShortOrderID,
+		})
+	case protocol.TypeHeartbeat:
 		return key.Sign(protocol.PurposeUp, protocol.Heartbeat{
 			Header: l.header(t), Session: l.id, AckSeq: is.AckSeq, Mode: is.Mode,
 		})
@@ -88,6 +93,7 @@ func (l *link) write(t protocol.Type, is Standing) ([]byte, error) {
 	}
 	if t == protocol.TypeSync {
 		r.Nonce, r.Software, r.Panel = l.duties.nonce, l.s.cfg.Software, l.s.cfg.Panel
+		r.Holds = is.Holds
 	}
 	for n := min(len(is.Facts), maxFacts); ; n /= 2 {
 		r.Facts = is.Facts[:n]

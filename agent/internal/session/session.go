@@ -33,8 +33,21 @@ type Standing struct {
 	Mode      protocol.Mode
 	PaymentID string
 	Facts     []protocol.Fact // all that are not acknowledged, oldest first
+	// Holds is the payment of the sale that is stored; a sync tells it.
+	Holds string
+	// Pull is the order that is asked for; its ID is empty when none is.
+	Pull Pull
 }
 
+// Pull is a question for an OPEN order. It is asked until the event loop has its
+// answer, or gives up: then Standing has another, or none.
+type Pull struct {
+	ID           string // of 8 to 40 letters, digits, _ and -
+	ShortOrderID string
+}
+
+// equal reports whether both make the same report. Cards of facts are compared
+// as what they are: the spool never changes one.
 func (s Standing) equal(o Standing) bool {
 	return s.Epoch == o.Epoch && s.AckSeq == o.AckSeq && s.Mode == o.Mode && s.PaymentID == o.PaymentID &&
 		slices.Equal(s.Facts, o.Facts)
@@ -96,7 +109,7 @@ func New(cfg Config) (*Session, error) {
 func (s *Session) Tell(now Standing, confirm bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !confirm && s.now.equal(now) {
+	if !confirm && s.now.equal(now) && s.now.Holds == now.Holds && s.now.Pull == now.Pull {
 		return
 	}
 	now.Facts = slices.Clone(now.Facts)

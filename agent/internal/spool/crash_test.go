@@ -22,19 +22,42 @@ type step struct {
 	old, saved    record
 }
 
-// steps is the life of a spool through some sales.
+// steps is the life of a spool through sales that were accepted and paid by card,
+// with the open card in its memory.
 func steps(t *testing.T) []step {
 	t.Helper()
 	s := open(t, path(t))
 	save(t, s, memory(1, ""))
 	var all []step
-	for i := range 12 {
-		payment := fmt.Sprintf("P%d", i/3)
-		st := step{before: read(t, s.disk.path), old: s.rec}
-		what := []string{"received", "presented", "shown"}[i%3]
-		save(t, s, memory(uint64(i)+2, payment), machine.Fact{Kind: protocol.FactKind(what), PaymentID: payment})
-		st.after, st.saved = read(t, s.disk.path), s.rec
-		all = append(all, st)
+	for sale := range 2 {
+		id := fmt.Sprintf("P%d", sale)
+		mem := memory(uint64(sale)+2, id)
+		for _, f := range []machine.Fact{
+			{Kind: protocol.FactReceived},
+			{Kind: protocol.FactAccepted},
+			{Kind: protocol.FactPresented, PayMode: protocol.PayCard},
+			{Kind: protocol.FactCardRead},
+			{Kind: protocol.FactCardUnknown},
+			{Kind: protocol.FactCardApproved, Card: protocol.Card{RRN: "632512004217", AmountPaise: 24500, Last4: "4242", Network: "VISA", Type: "DEBIT"}},
+		} {
+			f.PaymentID = id
+			switch f.Kind {
+			case protocol.FactAccepted:
+				mem.Sale.Accepted, mem.Sale.Chosen = true, protocol.PayCard
+			case protocol.FactPresented:
+				mem.Sale.Presented = true
+			case protocol.FactCardRead:
+				mem.Sale.CardRead, mem.Cards[0] = true, machine.Card{PaymentID: id}
+			case protocol.FactCardUnknown:
+				mem.Cards[0].Told = true
+			case protocol.FactCardApproved:
+				mem.Cards = machine.Cards{}
+			}
+			st := step{before: read(t, s.disk.path), old: s.rec}
+			save(t, s, mem, f)
+			st.after, st.saved = read(t, s.disk.path), s.rec
+			all = append(all, st)
+		}
 	}
 	return all
 }

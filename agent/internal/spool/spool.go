@@ -10,7 +10,7 @@ import (
 )
 
 // MaxFacts bounds how many facts wait for their acknowledgement. Beyond it the
-// oldest are dropped: a sale makes three, so this is more than a day of sales
+// oldest are dropped: a sale makes three to seven, so this is a day of sales
 // without a controller that listens.
 const MaxFacts = 1024
 
@@ -144,7 +144,11 @@ func (r record) with(facts []machine.Fact) record {
 	r.Facts = append([]protocol.Fact(nil), r.Facts...)
 	for _, f := range facts {
 		if !r.waiting(f) {
-			r.add(protocol.Fact{Kind: f.Kind, PaymentID: f.PaymentID, Reason: f.Reason})
+			told := protocol.Fact{Kind: f.Kind, PaymentID: f.PaymentID, Reason: f.Reason, PayMode: f.PayMode}
+			if f.Card != (protocol.Card{}) {
+				told.Card = &f.Card
+			}
+			r.add(told)
 		}
 	}
 	return r
@@ -152,7 +156,11 @@ func (r record) with(facts []machine.Fact) record {
 
 func (r record) waiting(f machine.Fact) bool {
 	for _, w := range r.Facts {
-		if w.Kind == f.Kind && w.PaymentID == f.PaymentID && w.Reason == f.Reason {
+		card := protocol.Card{}
+		if w.Card != nil {
+			card = *w.Card
+		}
+		if f == (machine.Fact{Kind: w.Kind, PaymentID: w.PaymentID, Reason: w.Reason, PayMode: w.PayMode, Card: card}) {
 			return true
 		}
 	}

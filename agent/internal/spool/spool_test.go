@@ -124,6 +124,36 @@ func TestItSurvivesAPowerCut(t *testing.T) {
 	}
 }
 
+// TestAllOfAFactSurvives: a power cut between the card machine's word and the
+// controller's ear loses nothing of it, and the same word again is no other fact.
+func TestAllOfAFactSurvives(t *testing.T) {
+	t.Parallel()
+	card := protocol.Card{RRN: "632512004217", AmountPaise: 24500, Last4: "4242", Network: "VISA", Type: "DEBIT"}
+	approved := machine.Fact{Kind: protocol.FactCardApproved, PaymentID: "A", Card: card}
+	mem := memory(6, "A")
+	mem.Sale.Accepted, mem.Sale.Chosen, mem.Sale.CardRead = true, protocol.PayCard, true
+	mem.Declined = machine.Declined{PaymentID: "Z", PullID: "PULL0001"}
+	mem.Cards[0] = machine.Card{PaymentID: "A", Told: true}
+	s := open(t, path(t))
+	save(t, s, mem, machine.Fact{Kind: protocol.FactPresented, PaymentID: "A", PayMode: protocol.PayCard}, approved)
+	s = reopen(t, s)
+	if s.Memory() != mem {
+		t.Fatalf("memory is %+v, want %+v", s.Memory(), mem)
+	}
+	want := []protocol.Fact{
+		{N: 1, Kind: "presented", PaymentID: "A", PayMode: protocol.PayCard},
+		{N: 2, Kind: "card_approved", PaymentID: "A", Card: &card},
+	}
+	wantFacts(t, s, want...)
+	save(t, s, mem, approved)
+	wantFacts(t, s, want...)
+	approved.Card.RRN = "632512004218"
+	save(t, s, mem, approved)
+	if n := len(s.Facts()); n != 3 {
+		t.Fatalf("%d facts wait, want another approval to be another fact", n)
+	}
+}
+
 func TestEqualSavesAreNotWritten(t *testing.T) {
 	t.Parallel()
 	s := open(t, path(t))

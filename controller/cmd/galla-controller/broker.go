@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/subtle"
 	"crypto/tls"
@@ -9,6 +10,8 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"strings"
+	"sync"
 
 	"github.com/galla-pay/galla/controller/internal/broker"
 	"github.com/galla-pay/galla/controller/internal/journal"
@@ -24,7 +27,7 @@ type brokerFlags struct {
 	BrokerUsername     string `help:"An administrator of the broker's dynamic security."`
 	BrokerPasswordFile string `placeholder:"FILE" help:"Its password."`
 	BrokerCA           string `name:"broker-ca" placeholder:"FILE" help:"The certificate authority (PEM) that the broker's certificate must come from."`
-	BrokerPublic       string `placeholder:"mqtt://HOST:PORT" help:"The broker's address as terminals reach it, where that is another."`
+	BrokerPublic       string `placeholder:"mqtts://HOST:PORT" help:"The broker's address as terminals reach it, where that is another."`
 }
 
 // terminalBroker is the embedded broker or an existing one.
@@ -57,17 +60,40 @@ func (f brokerFlags) openBroker(ctx context.Context, c *controller) (terminalBro
 // embedded is the broker in this process.
 type embedded struct {
 	*broker.Broker
-	listener net.Listener
-	failed   chan error
-	c        *controller
+	listeners []net.Listener
+	urls      []string // of the listeners; the one that terminals are told is first
+	failed    chan error
+	c         *controller
 }
 
 func newEmbedded(c *controller) (*embedded, error) {
-	listener, err := net.Listen("tcp", c.MQTTListen)
-	if err != nil {
-		return nil, fmt.Errorf("--mqtt-listen: %w", err)
+	e := &embedded{failed: make(chan error, 1), c: c}
+	for _, door := range []struct {
+		flag, address, scheme string
+		secure                bool
+	}{
+		// Who is told the address with TLS is never told the other one: it would
+		// send its token in the clear as soon as somebody blocks the first.
+		{"--mqtt-tls-listen", c.MQTTTLSListen, "mqtts://", true},
+		{"--mqtt-listen", c.MQTTListen, "mqtt://", false},
+	} {
+		if door.address == "" {
+			continue
+		}
+		listener, err := net.Listen("tcp", door.address)
+		if err != nil {
+			for _, l := range e.listeners {
+				_ = l.Close() // nobody came yet
+			}
+			return nil, fmt.Errorf("%s: %w", door.flag, err)
+		}
+		e.urls = append(e.urls, door.scheme+listener.Addr().String())
+		if door.secure {
+			listener = tls.NewListener(listener, c.mqttTLS(c.certificate))
+		}
+		e.listeners = append(e.listeners, listener)
 	}
-	e := &embedded{listener: listener, failed: make(chan error, 1), c: c}
+	var err error
 	e.Broker, err = broker.New(broker.Config{
 		Log:  c.log,
 		Auth: e.authenticate,
@@ -95,11 +121,22 @@ func (e *embedded) authenticate(ctx context.Context, id protocol.Identity, token
 }
 
 func (e *embedded) Run(ctx context.Context) {
-	if err := e.Serve(e.listener); !errors.Is(err, broker.ErrClosed) {
-		e.failed <- err
-		e.c.log.Error("the broker stopped", "error", err)
+	var serving sync.WaitGroup
+	for _, listener := range e.listeners {
+		serving.Go(func() {
+			err := e.Serve(listener)
+			if errors.Is(err, broker.ErrClosed) {
+				return
+			}
+			e.c.log.Error("the broker stopped", "address", listener.Addr().String(), "error", err)
+			select {
+			case e.failed <- err:
+			default: // one is enough
+			}
+		})
 	}
 	<-ctx.Done()
+	serving.Wait() // Close has ended them
 }
 
 func (e *embedded) Provision(_ context.Context, id protocol.Identity, _ string) error {
@@ -112,8 +149,8 @@ func (e *embedded) Revoke(_ context.Context, id protocol.Identity) error {
 	return nil
 }
 
-func (e *embedded) URL() string    { return "mqtt://" + e.listener.Addr().String() }
-func (e *embedded) String() string { return e.URL() + " (embedded)" }
+func (e *embedded) URL() string    { return cmp.Or(e.c.BrokerPublic, e.urls[0]) }
+func (e *embedded) String() string { return strings.Join(e.urls, ", ") + " (embedded)" }
 func (e *embedded) Terminals() int { return len(e.Connected()) }
 
 func (e *embedded) Ready() error {

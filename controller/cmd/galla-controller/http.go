@@ -1,8 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/ed25519"
+	"crypto/tls"
+	"log"
+	"log/slog"
+	"net"
 	"net/http"
 	"time"
 
@@ -10,6 +15,7 @@ import (
 
 	"github.com/galla-pay/galla/controller/internal/decide"
 	"github.com/galla-pay/galla/controller/internal/deviceapi"
+	"github.com/galla-pay/galla/controller/internal/limit"
 	"github.com/galla-pay/galla/controller/internal/ops"
 	"github.com/galla-pay/galla/controller/internal/payapi"
 	"github.com/galla-pay/galla/controller/internal/upiapi"
@@ -34,13 +40,16 @@ func (c *controller) newRouter() http.Handler {
 		g.Next()
 		c.metrics.HTTPRequest(g.FullPath(), g.Writer.Status(), g.GetString(payapi.CodeKey), time.Since(start))
 	})
-	r.NoRoute(payapi.NotFound)
-	r.NoMethod(payapi.MethodNotAllowed)
+	// Every door is behind the limit of addresses, before anything is read or
+	// hashed, but two: the UPI network is one address, and so may be whoever asks
+	// for our health.
+	addresses := limit.Addresses(c.limits.addresses)
+	limited := r.Group("", addresses)
+	r.NoRoute(addresses, payapi.NotFound)
+	r.NoMethod(addresses, payapi.MethodNotAllowed)
 
-	payapi.New(payapi.Config{
-		Journal: c.journal, Reader: c.db, Directory: c.people.get, LinkKey: c.keys.link, OrgID: c.OrgID,
-		Sandbox: c.Sandbox, Log: c.log,
-	}).Register(r)
+	c.pay.Register(limited)
+	c.events.Register(limited)
 	upiapi.New(upiapi.Config{
 		Journal: c.journal, Reader: c.db, Directory: c.people.get, LinkKey: &c.keys.link.PublicKey, OrgID: c.OrgID,
 		Sandbox: c.Sandbox, Log: c.log,
@@ -51,7 +60,7 @@ func (c *controller) newRouter() http.Handler {
 			Journal: c.journal, Provision: c.broker.Provision, Brokers: []string{c.broker.URL()},
 			RootKey: c.keys.root.Private.Public().(ed25519.PublicKey), KeySet: c.keys.keySet,
 			AllowFrom: c.SandboxEnrolFrom, Log: c.log,
-		}).Register(r)
+		}).Register(limited)
 	}
 	r.GET("/healthz", gin.WrapH(ops.Healthz()))
 	r.GET("/readyz", gin.WrapH(c.ready))
@@ -67,8 +76,22 @@ func (c *controller) newReadiness() *ops.Readiness {
 	)
 }
 
-// newServer bounds everything that a slow or hostile client could hold on to.
-// HTTP/2 is off.
+// listenHTTP opens --listen: bounded, and with TLS where there is a certificate.
+func (c *controller) listenHTTP() (net.Listener, error) {
+	l, err := net.Listen("tcp", c.Listen)
+	if err != nil {
+		return nil, err
+	}
+	l = c.limits.conns.Listen(l)
+	if c.certificate != nil {
+		l = tls.NewListener(l, c.httpTLS(c.certificate))
+	}
+	return l, nil
+}
+
+// newServer bounds everything that a slow or hostile client could hold on to: a
+// TLS handshake and a header 5 s each, a whole request 15 s, an answer 60 s,
+// a connection without a request 2 min. HTTP/2 is off.
 func (c *controller) newServer(h http.Handler) *http.Server {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
@@ -76,5 +99,19 @@ func (c *controller) newServer(h http.Handler) *http.Server {
 		Handler: h, Protocols: protocols,
 		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second, WriteTimeout: 60 * time.Second,
 		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10,
+		ConnState: c.limits.conns.State, ErrorLog: log.New(serverLog{c.log}, "", 0),
 	}
+}
+
+// serverLog is what net/http says. Strangers can make it say most of that at
+// will, so it is for those who look for it.
+type serverLog struct{ log *slog.Logger }
+
+func (s serverLog) Write(line []byte) (int, error) {
+	level := slog.LevelDebug
+	if bytes.HasPrefix(line, []byte("http: Accept error")) || bytes.HasPrefix(line, []byte("http: panic serving")) {
+		level = slog.LevelError
+	}
+	s.log.Log(context.Background(), level, "http server", "says", string(bytes.TrimSpace(line)))
+	return len(line), nil
 }

@@ -38,10 +38,12 @@ type cli struct {
 	Config  string           `help:"Read flags from this TOML file." placeholder:"FILE" env:"GALLA_CONFIG"`
 	Version kong.VersionFlag `help:"Print the version and stop."`
 
-	Serve   serveCommand   `cmd:"" help:"Serve the payment API, the terminals and the UPI network."`
-	Migrate migrateCommand `cmd:"" help:"Bring the database's schema up to date and stop."`
-	Sign    signCommand    `cmd:"" help:"Sign a request as a POS does; with --curl, as a command to paste."`
-	Show    versionCommand `cmd:"" name:"version" help:"Print the version and stop."`
+	Serve    serveCommand   `cmd:"" help:"Serve the payment API, the terminals and the UPI network."`
+	Migrate  migrateCommand `cmd:"" help:"Bring the database's schema up to date and stop."`
+	Callback callbackVerbs  `cmd:"" help:"Look into the callbacks, and have them sent again."`
+	Listen   listenCommand  `cmd:"" help:"Forward a merchant's callbacks to a server on this desk."`
+	Sign     signCommand    `cmd:"" help:"Sign a request as a POS does; with --curl, as a command to paste."`
+	Show     versionCommand `cmd:"" name:"version" help:"Print the version and stop."`
 }
 
 type versionCommand struct {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/netip"
 	"os"
 	"strconv"
@@ -15,12 +14,15 @@ import (
 
 	"github.com/galla-pay/galla/controller/internal/callback"
 	"github.com/galla-pay/galla/controller/internal/decide"
+	"github.com/galla-pay/galla/controller/internal/eventapi"
 	"github.com/galla-pay/galla/controller/internal/journal"
 	"github.com/galla-pay/galla/controller/internal/merchant"
 	"github.com/galla-pay/galla/controller/internal/mqttlink"
 	"github.com/galla-pay/galla/controller/internal/ops"
 	"github.com/galla-pay/galla/controller/internal/payapi"
+	"github.com/galla-pay/galla/controller/internal/payment"
 	"github.com/galla-pay/galla/controller/internal/sweep"
+	"github.com/galla-pay/galla/controller/internal/tlsfile"
 	"github.com/galla-pay/galla/protocol"
 )
 
@@ -34,9 +36,11 @@ const (
 // serveCommand serves everything.
 type serveCommand struct {
 	Listen     string `default:"127.0.0.1:8080" help:"Address of the HTTP API."`
-	MQTTListen string `name:"mqtt-listen" default:"127.0.0.1:1883" help:"Address of the embedded MQTT broker; not used with --broker."`
+	MQTTListen string `name:"mqtt-listen" default:"127.0.0.1:1883" help:"Address of the embedded MQTT broker; not used with --broker. Empty: only over TLS."`
+	tlsFlags
 	databaseFlags
 	brokerFlags
+	limitFlags
 
 	Sandbox              bool           `help:"Serve the sandbox's merchants, and enrol terminals of this machine."`
 	SandboxEnrolFrom     []netip.Prefix `placeholder:"CIDR" help:"Addresses besides loopback from which the sandbox enrols terminals, for containers."`
@@ -49,6 +53,21 @@ type serveCommand struct {
 // Run serves until ctx ends, then finishes what it has accepted.
 func (s serveCommand) Run(ctx context.Context) error {
 	log, err := ops.NewLogger(s.LogFormat, s.LogLevel, os.Stderr)
+	if err != nil {
+		return err
+	}
+	return s.serve(ctx, log)
+}
+
+func (s serveCommand) serve(ctx context.Context, log *slog.Logger) error {
+	warnings, err := s.check()
+	if err != nil {
+		return err
+	}
+	for _, warning := range warnings {
+		log.Warn(warning)
+	}
+	certificate, err := s.openTLS(log)
 	if err != nil {
 		return err
 	}
@@ -73,7 +92,11 @@ func (s serveCommand) Run(ctx context.Context) error {
 	if err := people.read(ctx); err != nil {
 		return fmt.Errorf("merchants: %w", err)
 	}
-	c := &controller{serveCommand: s, log: log, db: db, keys: k, people: people, metrics: ops.NewMetrics(version)}
+	metrics := ops.NewMetrics(version)
+	c := &controller{
+		serveCommand: s, log: log, db: db, keys: k, people: people, metrics: metrics,
+		certificate: certificate, limits: s.newLimits(s.Sandbox, metrics, log),
+	}
 	return c.run(ctx, writers)
 }
 
@@ -86,9 +109,14 @@ type controller struct {
 	people  *directory
 	metrics *ops.Metrics
 
+	certificate *tlsfile.Files // nil: no TLS
+	limits      limits
+
 	journal  *journal.Journal
 	link     *mqttlink.Link
 	callback *callback.Sender
+	pay      *payapi.API
+	events   *eventapi.API
 	broker   terminalBroker
 	ready    *ops.Readiness
 }
@@ -112,28 +140,40 @@ func (c *controller) run(ctx context.Context, writers int) error {
 	if c.callback, err = c.newCallback(); err != nil {
 		return err
 	}
+	c.pay = payapi.New(payapi.Config{
+		Journal: c.journal, Reader: c.db, Directory: c.people.get, LinkKey: c.keys.link, OrgID: c.OrgID,
+		Sandbox: c.Sandbox, Log: c.log, Allow: c.limits.merchants.Allow,
+	})
+	c.events = eventapi.New(eventapi.Config{
+		Feed: c.db, Directory: c.people.get, Verify: c.pay.Verify, Compose: c.callback.Compose, Log: c.log,
+	})
 	if c.broker, err = c.openBroker(work, c); err != nil {
 		return err
 	}
 	c.link.Attach(c.broker)
 	c.ready = c.newReadiness()
-	http, err := net.Listen("tcp", c.Listen)
+	http, err := c.listenHTTP()
 	if err != nil {
 		return fmt.Errorf("--listen: %w", err)
 	}
 	server := c.newServer(c.newRouter())
+	server.RegisterOnShutdown(c.events.Stop)
 
 	journalDone := make(chan error, 1)
 	go func() { journalDone <- c.journal.Run(work) }()
 	sweeper := &sweep.Sweeper{Journal: c.journal, Find: c.db.Due, Log: c.log}
-	for _, run := range []func(context.Context){
+	services := []func(context.Context){
 		c.link.Run, c.callback.Run, sweeper.Run, c.people.keepFresh, c.shutOut, c.measure, c.broker.Run,
-	} {
+	}
+	if c.certificate != nil {
+		services = append(services, c.certificate.Run)
+	}
+	for _, run := range services {
 		background.Go(func() { run(work) })
 	}
 	go func() { failed <- server.Serve(http) }()
 	c.log.Info("serving", "version", version, "listen", http.Addr().String(), "broker", c.broker.String(),
-		"sandbox", c.Sandbox)
+		"tls", c.certificate != nil, "sandbox", c.Sandbox)
 
 	select {
 	case <-ctx.Done():
@@ -157,13 +197,31 @@ func (c *controller) journalConfig(writers int) journal.Config {
 		Storage: c.db, Writers: writers, Log: c.log, Metrics: journalMeter{c.metrics},
 		OnCommit: func(changes decide.Changes) {
 			c.link.Committed(changes)
-			for _, event := range changes.Events {
-				c.metrics.PaymentEntered(string(event.To))
-			}
-			if len(changes.Callbacks) > 0 {
+			c.count(changes)
+			for _, notice := range changes.Callbacks {
 				c.callback.Wake()
+				c.events.Committed(notice.MerchantID)
 			}
 		},
+	}
+}
+
+// count keeps the numbers of what was committed, and raises the alarms: a
+// payment whose end nobody knows, money that fits no open payment.
+func (c *controller) count(changes decide.Changes) {
+	for _, event := range changes.Events {
+		c.metrics.PaymentEntered(string(event.To))
+		if event.To == payment.Parked && event.From != payment.Parked {
+			c.log.Error("payment parked: nobody knows its end; settle it with: galla-controller payment resolve "+event.PaymentID,
+				"payment", event.PaymentID)
+		}
+	}
+	for _, credit := range append(changes.NewCredits, changes.Credits...) {
+		c.metrics.CreditEntered(string(credit.State))
+		if credit.State == decide.CreditReversing || credit.State == decide.CreditSuspense {
+			c.log.Error("credit fits no open payment", "payment", credit.PaymentID, "organisation", credit.OrgID,
+				"transaction", credit.TxnID, "amount", credit.Amount, "state", credit.State)
+		}
 	}
 }
 
@@ -234,6 +292,9 @@ func (c *controller) measure(ctx context.Context) {
 	for {
 		c.metrics.JournalQueue(c.journal.Pending())
 		c.metrics.TerminalsConnected(c.broker.Terminals())
+		if q, err := c.db.CallbackQueue(ctx); err == nil {
+			c.metrics.Outbox("callbacks", q.Pending, q.Oldest)
+		}
 		select {
 		case <-ctx.Done():
 			return

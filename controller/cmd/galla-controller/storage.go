@@ -29,6 +29,7 @@ type storage interface {
 	upiapi.Reader
 	mqttlink.Reader
 	callbackRows
+	callbackLog
 	secrets
 	Migrate(ctx context.Context) error
 	Seed(ctx context.Context, data merchant.Data) error

@@ -105,6 +105,10 @@ func New(config Config) (*Broker, error) {
 // Serve lets terminals in through l, which may be a tls.Listener, until Close
 // or until l fails for good. It always returns an error, and closes l; after
 // Close it is ErrClosed. It may be called for several listeners.
+//
+// Who shows a certificate must be the terminal that it names: its common name is
+// compared with the user name. Whether one is needed, and who may have issued
+// it, is the listener's to say.
 func (b *Broker) Serve(l net.Listener) error {
 	b.mu.Lock()
 	if b.closed {
@@ -196,6 +200,14 @@ func (b *Broker) protect(s *socket, f func()) {
 }
 
 func (b *Broker) talk(s *socket) {
+	if err := s.handshake(); err != nil {
+		why := ReasonTLS
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			why = ReasonSilent
+		}
+		b.refuse(s, why, "error", err)
+		return
+	}
 	if why := s.greet(); why != "" {
 		b.refuse(s, why)
 		return

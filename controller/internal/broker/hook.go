@@ -40,6 +40,9 @@ func (h *hook) OnConnect(cl *mqtt.Client, pk packets.Packet) error {
 		return errRefused
 	}
 	g, no := checkConnect(&pk)
+	if name, certified := s.certifiedAs(); no == nil && certified && name != g.id.String() {
+		no = &refusal{ReasonCertificate, connackNotAuthorized}
+	}
 	if no == nil {
 		no = h.b.login(s, cl, g)
 	}

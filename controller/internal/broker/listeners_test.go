@@ -17,6 +17,7 @@ import (
 	"github.com/mochi-mqtt/server/v2/packets"
 
 	"github.com/galla-pay/galla/controller/internal/broker"
+	"github.com/galla-pay/galla/controller/internal/tlsfile/tlsfiletest"
 	"github.com/galla-pay/galla/protocol"
 )
 
@@ -55,6 +56,78 @@ func TestTLS(t *testing.T) {
 		t.Error("Kick found nobody")
 	}
 	c.ended()
+}
+
+// TestClientCertificates: who shows one is who it names, and still needs its
+// token. Who may issue one is the listener's configuration.
+func TestClientCertificates(t *testing.T) {
+	t.Parallel()
+	authority, stranger := tlsfiletest.NewAuthority(t), tlsfiletest.NewAuthority(t)
+	of := func(a *tlsfiletest.Authority, name string) *tlsfiletest.Pair {
+		p := a.Issue(t, name, time.Time{})
+		return &p
+	}
+	late := authority.Issue(t, gina.String(), time.Now().Add(-time.Minute))
+	const open, shut = 0, 5 // the codes of CONNACK; none means that TLS failed
+	const none = -1
+	for _, row := range []struct {
+		name               string
+		shows              *tlsfiletest.Pair
+		token              string // "": gina's
+		optional, required int
+		why                broker.Reason
+	}{
+		{"none", nil, "", open, none, broker.ReasonTLS},
+		{"its own", of(authority, gina.String()), "", open, open, ""},
+		{"its own, and a wrong token", of(authority, gina.String()), "wrong", shut, shut, broker.ReasonToken},
+		{"another's", of(authority, hari.String()), "", shut, shut, broker.ReasonCertificate},
+		{"another's, and a wrong token", of(authority, hari.String()), "wrong", shut, shut, broker.ReasonCertificate},
+		{"in other letters", of(authority, "m1.SHOP.till-1"), "", shut, shut, broker.ReasonCertificate},
+		{"nobody's", of(authority, ""), "", shut, shut, broker.ReasonCertificate},
+		{"of a stranger's authority", of(stranger, gina.String()), "", none, none, broker.ReasonTLS},
+		{"one that has ended", &late, "", none, none, broker.ReasonTLS},
+	} {
+		for mode, want := range map[tls.ClientAuthType]int{
+			tls.VerifyClientCertIfGiven: row.optional, tls.RequireAndVerifyClientCert: row.required,
+		} {
+			t.Run(row.name+"/"+mode.String(), func(t *testing.T) {
+				t.Parallel()
+				l, err := net.Listen("tcp", "127.0.0.1:0")
+				if err != nil {
+					t.Fatal(err)
+				}
+				own := authority.Issue(t, "broker", time.Time{})
+				w := startOn(t, tls.NewListener(l, &tls.Config{
+					Certificates: []tls.Certificate{own.TLS(t)}, ClientAuth: mode, ClientCAs: authority.Pool(),
+				}), nil)
+				conf := &tls.Config{RootCAs: authority.Pool(), ServerName: "localhost"}
+				if row.shows != nil {
+					shown := row.shows.TLS(t) // also where the server did not name its issuer
+					conf.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &shown, nil }
+				}
+				secure, err := tls.Dial("tcp", w.addr, conf)
+				if err != nil {
+					t.Fatal(err)
+				}
+				c := adopt(t, secure)
+				c.send(w.connectOf(gina, func(pk *packets.Packet) {
+					if row.token != "" {
+						pk.Connect.Password = []byte(row.token)
+					}
+				}))
+				if want == none {
+					if n, err := c.Read(make([]byte, 1)); err == nil {
+						t.Errorf("%d bytes came back, want a failed handshake", n)
+					}
+				} else if code := c.connack(); int(code) != want {
+					t.Errorf("code %d, want %d", code, want)
+				}
+				if want != open {
+					w.refused(t, row.why, 1)
+				}
+			})
+		}
+	}
 }
 
 func certificateFor(t *testing.T, name string) (tls.Certificate, *x509.CertPool) {

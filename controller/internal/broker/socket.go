@@ -54,6 +54,29 @@ func addressOf(a net.Addr) netip.Prefix {
 	return p
 }
 
+// handshake is the TLS handshake, where there is one, within the deadline that
+// the socket has.
+func (s *socket) handshake() error {
+	if t, ok := s.Conn.(*tls.Conn); ok {
+		return t.Handshake()
+	}
+	return nil
+}
+
+// certifiedAs is the common name of the client's certificate, which the
+// listener's configuration has had verified; ok is false when it showed none.
+func (s *socket) certifiedAs() (name string, ok bool) {
+	t, isTLS := s.Conn.(*tls.Conn)
+	if !isTLS {
+		return "", false
+	}
+	certs := t.ConnectionState().PeerCertificates
+	if len(certs) == 0 {
+		return "", false
+	}
+	return certs[0].Subject.CommonName, true
+}
+
 // greet reads the first bytes and says what is wrong with them, or "". It lets
 // through only what begins like a CONNECT of MQTT 3.1.1 and is no longer than
 // maxConnect: mochi allocates what the length says and parses before anybody

@@ -8,22 +8,24 @@ type Reason string
 
 // Reasons before a login.
 const (
-	ReasonAddress   Reason = "address"    // too many sockets of this address have not logged in
-	ReasonWaiting   Reason = "waiting"    // too many sockets have not logged in
-	ReasonSilent    Reason = "silent"     // no whole CONNECT in time; later: nothing within 1.5 keep-alives
-	ReasonGarbage   Reason = "garbage"    // not MQTT, or a malformed packet
-	ReasonVersion   Reason = "version"    // not MQTT 3.1.1
-	ReasonSize      Reason = "size"       // a CONNECT over 4 KiB; later: a message over 16 KiB
-	ReasonIdentity  Reason = "identity"   // client id is not the user name, or not an identity
-	ReasonSession   Reason = "session"    // a persistent session was asked for
-	ReasonKeepAlive Reason = "keep_alive" // 0 or more than 120 s
-	ReasonWill      Reason = "will"       // a last will that is foreign, retained, empty or of QoS 2
-	ReasonToken     Reason = "token"      // no token, or a wrong one
-	ReasonUnknown   Reason = "unknown"    // the Authenticator could not tell
-	ReasonFull      Reason = "full"       // MaxTerminals are logged in
-	ReasonFlapping  Reason = "flapping"   // two holders of one token keep throwing each other out
-	ReasonBusy      Reason = "busy"       // the session to be replaced did not end in time
-	ReasonClosing   Reason = "closing"    // the broker is being closed
+	ReasonAddress     Reason = "address"     // too many sockets of this address have not logged in
+	ReasonWaiting     Reason = "waiting"     // too many sockets have not logged in
+	ReasonSilent      Reason = "silent"      // no whole CONNECT in time; later: nothing within 1.5 keep-alives
+	ReasonTLS         Reason = "tls"         // the handshake failed; the client's certificate may be why
+	ReasonGarbage     Reason = "garbage"     // not MQTT, or a malformed packet
+	ReasonVersion     Reason = "version"     // not MQTT 3.1.1
+	ReasonSize        Reason = "size"        // a CONNECT over 4 KiB; later: a message over 16 KiB
+	ReasonIdentity    Reason = "identity"    // client id is not the user name, or not an identity
+	ReasonSession     Reason = "session"     // a persistent session was asked for
+	ReasonKeepAlive   Reason = "keep_alive"  // 0 or more than 120 s
+	ReasonWill        Reason = "will"        // a last will that is foreign, retained, empty or of QoS 2
+	ReasonCertificate Reason = "certificate" // the client's certificate is another's
+	ReasonToken       Reason = "token"       // no token, or a wrong one
+	ReasonUnknown     Reason = "unknown"     // the Authenticator could not tell
+	ReasonFull        Reason = "full"        // MaxTerminals are logged in
+	ReasonFlapping    Reason = "flapping"    // two holders of one token keep throwing each other out
+	ReasonBusy        Reason = "busy"        // the session to be replaced did not end in time
+	ReasonClosing     Reason = "closing"     // the broker is being closed
 )
 
 // Reasons after a login. ReasonSilent, ReasonGarbage and ReasonSize belong here too.
@@ -42,8 +44,8 @@ const (
 // Reasons lists every Reason, so that metrics can show zeros.
 func Reasons() []Reason {
 	return []Reason{
-		ReasonAddress, ReasonWaiting, ReasonSilent, ReasonGarbage, ReasonVersion, ReasonSize,
-		ReasonIdentity, ReasonSession, ReasonKeepAlive, ReasonWill, ReasonToken, ReasonUnknown,
+		ReasonAddress, ReasonWaiting, ReasonSilent, ReasonTLS, ReasonGarbage, ReasonVersion, ReasonSize,
+		ReasonIdentity, ReasonSession, ReasonKeepAlive, ReasonWill, ReasonCertificate, ReasonToken, ReasonUnknown,
 		ReasonFull, ReasonFlapping, ReasonBusy, ReasonClosing,
 		ReasonTopic, ReasonFilter, ReasonRetain, ReasonQoS, ReasonPacket, ReasonStuck,
 		ReasonTakenOver, ReasonKicked, ReasonPanic,

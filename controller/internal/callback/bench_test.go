@@ -270,6 +270,7 @@ type meter struct {
 	results map[string]int
 	dead    int
 	open    int
+	opened  int
 }
 
 func (m *meter) CallbackAttempt(result string, _ time.Duration) {
@@ -297,4 +298,10 @@ func (m *meter) count(result string) (attempts, dead, open int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.results[result], m.dead, m.open
+}
+
+func (m *meter) CallbackBreakerOpened() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.opened++
 }

@@ -53,9 +53,12 @@ const (
 	// leaseTime is what an attempt may take, with a margin for the database.
 	// It is also how late a notice is repeated whose sender was killed.
 	leaseTime = SendTimeout + renderTimeout + 5*time.Second
-	// pollEvery bounds the sleep of an idle sender: rows that a dead
-	// controller committed, and nobody was woken for, go out within it.
-	pollEvery = 4 * time.Second
+	// pollEvery bounds the sleep of an idle sender: rows that nobody woke it for,
+	// because a controller that is dead now committed them or an operator had
+	// them resent, go out within it.
+	pollEvery = time.Second
+	// maxBackOff bounds its sleep while the database is away.
+	maxBackOff = 4 * time.Second
 	// expireEvery is how often rows of dead lanes are looked through.
 	expireEvery = time.Minute
 	dbTimeout   = 5 * time.Second
@@ -93,6 +96,12 @@ type Meter interface {
 	CallbackLanesOpen(n int)
 }
 
+// BreakerMeter is what a Meter may be besides: it is told when the breaker of a
+// lane opens that was not held back before.
+type BreakerMeter interface {
+	CallbackBreakerOpened()
+}
+
 // Config is what a Sender needs. Outbox, Render, Sign and Log must be given.
 type Config struct {
 	Outbox Outbox
@@ -125,6 +134,7 @@ type Config struct {
 type Sender struct {
 	cfg       Config
 	transport *http.Transport
+	breakers  BreakerMeter
 	wake      chan struct{}
 	running   atomic.Bool
 }
@@ -150,7 +160,11 @@ func New(cfg Config) (*Sender, error) {
 	if cfg.Meter == nil {
 		cfg.Meter = noMeter{}
 	}
-	return &Sender{cfg: cfg, transport: newTransport(cfg), wake: make(chan struct{}, 1)}, nil
+	s := &Sender{cfg: cfg, transport: newTransport(cfg), breakers: noMeter{}, wake: make(chan struct{}, 1)}
+	if m, ok := cfg.Meter.(BreakerMeter); ok {
+		s.breakers = m
+	}
+	return s, nil
 }
 
 // Wake tells a running sender that rows have been committed. It never blocks,
@@ -167,3 +181,4 @@ type noMeter struct{}
 func (noMeter) CallbackAttempt(string, time.Duration) {}
 func (noMeter) CallbackDead(int)                      {}
 func (noMeter) CallbackLanesOpen(int)                 {}
+func (noMeter) CallbackBreakerOpened()                {}

@@ -116,8 +116,9 @@ func (ls *lanes) start(d Delivery, now time.Time) flight {
 	return f
 }
 
-// finish counts it out and lets the lane learn from it.
-func (ls *lanes) finish(f flight, v verdict, now time.Time) {
+// finish counts it out and lets the lane learn from it. It reports whether that
+// opened the breaker of a lane that was not held back before.
+func (ls *lanes) finish(f flight, v verdict, now time.Time) (opened bool) {
 	ls.inFlight--
 	if f.stranger {
 		ls.strangers--
@@ -135,7 +136,9 @@ func (ls *lanes) finish(f flight, v verdict, now time.Time) {
 		l.proven = false
 		l.failures++
 		l.openUntil = now.Add(pause(l.failures))
+		return l.failures == breakAfter
 	}
+	return false
 }
 
 // pause is how long a breaker stays open after that many failures in a row.

@@ -141,7 +141,7 @@ func (r *run) expire(ctx context.Context) {
 	}
 }
 
-// backOff says it once and waits longer each time, up to pollEvery.
+// backOff says it once and waits longer each time, up to maxBackOff.
 func (r *run) backOff(ctx context.Context, what string, err error) time.Duration {
 	if ctx.Err() != nil {
 		return 0
@@ -150,7 +150,7 @@ func (r *run) backOff(ctx context.Context, what string, err error) time.Duration
 		r.cfg.Log.Warn(what, "error", err)
 	}
 	r.failing = min(r.failing+1, 8)
-	return min(50*time.Millisecond<<r.failing, pollEvery)
+	return min(50*time.Millisecond<<r.failing, maxBackOff)
 }
 
 // launch sends one leased row in its own goroutine. The attempt outlives ctx:
@@ -189,7 +189,7 @@ func (a answer) outcome(d Delivery, took time.Duration, at float64) Outcome {
 	case ResultBadURL:
 		o.State = StateDead
 	default:
-		o.State, o.Next = after(d.Attempt, d.Age+took, at)
+		o.State, o.Next = after(d.Attempt-d.Resent, d.Age+took, at)
 	}
 	return o
 }
@@ -211,7 +211,11 @@ func (r *run) report(d Delivery, a answer, took time.Duration) {
 
 // land counts an attempt out and passes its outcome on.
 func (r *run) land(e ended) {
-	r.lanes.finish(e.flight, e.verdict, time.Now())
+	if r.lanes.finish(e.flight, e.verdict, time.Now()) {
+		r.breakers.CallbackBreakerOpened()
+		r.cfg.Log.Warn("callbacks to a server that does not answer are held back: it is tried now and then",
+			"merchant", e.flight.merchant, "event", e.outcome.EventID, "result", e.outcome.Result)
+	}
 	if e.outcome.State == StateDead {
 		r.cfg.Meter.CallbackDead(1)
 		r.cfg.Log.Error("callback given up", "merchant", e.flight.merchant, "event", e.outcome.EventID,

@@ -10,6 +10,7 @@ const (
 	StatePending   = "pending"   // to be sent, now or later
 	StateDelivered = "delivered" // a 2xx came; final
 	StateDead      = "dead"      // given up; final until sent again by hand
+	StateNone      = "none"      // there is no URL: never sent
 )
 
 // Outbox is the table of callbacks. Its clock is the database's: every
@@ -81,8 +82,12 @@ type Delivery struct {
 	Attempt int
 	// LeasedAt is the database's time of the lease, the start of this attempt.
 	LeasedAt time.Time
-	// Age is LeasedAt less the start of attempt 1; 0 on attempt 1.
+	// Age is LeasedAt less the start of the first attempt since the row was made
+	// or last resent; 0 on that one.
 	Age time.Duration
+	// Resent is how many attempts had been made when the row was last resent: the
+	// schedule counts from there, while Attempt and the log go on.
+	Resent int
 }
 
 // Outcome is what came of one attempt.

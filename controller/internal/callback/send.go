@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"github.com/galla-pay/galla/protocol"
-	"github.com/galla-pay/galla/protocol/xverify"
 )
 
 // The results of an attempt, for the record and the metrics.
@@ -126,35 +125,15 @@ func parseTarget(d Delivery) (*url.URL, error) {
 
 // request renders the notice as it is now and signs it.
 func (s *Sender) request(ctx context.Context, d Delivery, target *url.URL) (*http.Request, error) {
-	ctx, cancel := context.WithTimeout(ctx, renderTimeout)
-	defer cancel()
-	notice, err := s.cfg.Render(ctx, d.PaymentID)
-	if err != nil {
-		return nil, fmt.Errorf("render: %w", err)
-	}
-	response := xverify.EncodeBody(notice.Body)
-	body := []byte(`{"response":"` + response + `"}`)
-	at := timestamp(d.LeasedAt)
-	signature, err := s.cfg.Sign(SignedContent(d.EventID, at, body))
+	header, body, err := s.Compose(ctx, d.EventID, d.PaymentID, d.LeasedAt)
 	if err != nil {
 		return nil, err
 	}
-
-	method := d.Method
-	if method == "" {
-		method = http.MethodPost
-	}
-	r, err := http.NewRequestWithContext(ctx, method, target.String(), bytes.NewReader(body))
+	r, err := http.NewRequest(Method(d.Method), target.String(), bytes.NewReader(body))
 	if err != nil {
 		return nil, errors.New("request cannot be made")
 	}
-	r.Header.Set("Content-Type", "application/json")
-	r.Header.Set("User-Agent", "galla-callback/1")
-	// The name as it is documented: Set would write it X-Verify.
-	r.Header[HeaderVerify] = []string{xverify.Header(response, "", notice.SaltKey, notice.SaltIndex)}
-	r.Header.Set(HeaderEventID, d.EventID)
-	r.Header.Set(HeaderTimestamp, at)
-	r.Header.Set(HeaderSignature, signature)
+	r.Header = header
 	return r, nil
 }
 

@@ -30,12 +30,12 @@ func move(tx *Tx, p payment.Payment, h payment.Happening) (payment.Payment, erro
 	if moved.Solution == payment.Refund && moved.State != payment.Succeeded {
 		giveBack(tx, moved)
 	}
-	if moved.CallbackURL != "" {
-		tx.AddCallback(Callback{
-			EventID: "EV" + moved.ID, PaymentID: moved.ID, MerchantID: moved.MerchantID,
-			URL: moved.CallbackURL, Method: moved.CallbackMode, At: tx.Now(),
-		})
-	}
+	// Without a URL the notice is sent to nobody, and still is in the merchant's
+	// feed of events.
+	tx.AddCallback(Callback{
+		EventID: "EV" + moved.ID, PaymentID: moved.ID, MerchantID: moved.MerchantID,
+		URL: moved.CallbackURL, Method: moved.CallbackMode, At: tx.Now(),
+	})
 	return moved, nil
 }
 

@@ -7,6 +7,9 @@ const (
 	CallbackPending   = "pending"
 	CallbackDelivered = "delivered"
 	CallbackDead      = "dead"
+	// CallbackNone is a notice without a URL: nobody sends it and it never ends,
+	// but it is in its merchant's feed.
+	CallbackNone = "none"
 )
 
 // CallbackFilter says which rows of the outbox may be taken just now. Its zero
@@ -26,9 +29,13 @@ type CallbackDelivery struct {
 	Lane       string // one text for one destination of one merchant
 	URL        string
 	Method     string
-	Attempt    int           // 1 on the first
-	LeasedAt   time.Time     // the database's time, the start of this attempt
-	Age        time.Duration // LeasedAt less the start of attempt 1
+	Attempt    int       // 1 on the first
+	LeasedAt   time.Time // the database's time, the start of this attempt
+	// Age is LeasedAt less the start of the first attempt since the notice was
+	// made or last resent.
+	Age time.Duration
+	// Resent is how many attempts had been made when it was last resent.
+	Resent int
 }
 
 // CallbackOutcome is what came of one attempt.

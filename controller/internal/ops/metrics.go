@@ -42,12 +42,19 @@ type Metrics struct {
 	callbacks       *prometheus.CounterVec
 	callbackSeconds prometheus.Histogram
 	callbackDead    prometheus.Counter
+	callbackBreaks  prometheus.Counter
 	callbackLanes   prometheus.Gauge
 	callbackResults *vocabulary
 
 	outboxAge     *prometheus.GaugeVec
 	outboxPending *prometheus.GaugeVec
 	outboxes      *vocabulary
+
+	limited    *prometheus.CounterVec
+	limitKinds *vocabulary
+
+	credits      *prometheus.CounterVec
+	creditStates *vocabulary
 
 	upiAnswers  *prometheus.CounterVec
 	upiMessages *vocabulary
@@ -98,16 +105,21 @@ func NewMetrics(version string) *Metrics {
 		callbacks:    counters("galla_callback_attempts_total", "Callback attempts, by result.", "result"),
 		callbackSeconds: histogram("galla_callback_attempt_seconds",
 			"Time of a callback attempt.", seconds),
-		callbackDead:  prometheus.NewCounter(prometheus.CounterOpts{Name: "galla_callbacks_dead_total", Help: "Callbacks given up."}),
+		callbackDead: prometheus.NewCounter(prometheus.CounterOpts{Name: "galla_callbacks_dead_total", Help: "Callbacks given up."}),
+		callbackBreaks: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "galla_callback_breaker_opens_total", Help: "Times that a callback destination's circuit breaker opened."}),
 		callbackLanes: gauge("galla_callback_lanes_open", "Callback destinations whose circuit breaker is open."),
 		outboxAge:     gauges("galla_outbox_oldest_seconds", "How long the oldest row of an outbox is overdue.", "outbox"),
 		outboxPending: gauges("galla_outbox_pending", "Rows of an outbox that are not done.", "outbox"),
-		upiAnswers:    counters("galla_upi_answers_total", "UPI messages answered, by message and code.", "message", "code"),
+		limited: counters("galla_limited_total",
+			"Requests, messages and connections refused as too many, by kind.", "kind"),
+		credits:    counters("galla_credits_total", "Credits that entered a state; reversing and suspense are alarms.", "state"),
+		upiAnswers: counters("galla_upi_answers_total", "UPI messages answered, by message and code.", "message", "code"),
 
 		states: words(16), routes: words(64), httpCodes: words(96), retryReasons: words(16),
-		callbackResults: words(16), outboxes: words(8), upiMessages: words(24), upiCodes: words(128),
+		limitKinds: words(8), creditStates: words(8), callbackResults: words(16), outboxes: words(8), upiMessages: words(24), upiCodes: words(128),
 	}
-	r.MustRegister(m.httpSeconds, m.callbackDead)
+	r.MustRegister(m.httpSeconds, m.callbackDead, m.callbackBreaks)
 	gauges("galla_build_info", "Always 1; its labels say what runs.", "version", "go").
 		WithLabelValues(version, runtime.Version()).Set(1)
 	return m
@@ -176,6 +188,9 @@ func (m *Metrics) CallbackDead(n int) {
 	}
 }
 
+// CallbackBreakerOpened counts a destination that is left alone for a while.
+func (m *Metrics) CallbackBreakerOpened() { m.callbackBreaks.Inc() }
+
 // CallbackLanesOpen says how many destinations are shut out now.
 func (m *Metrics) CallbackLanesOpen(n int) { m.callbackLanes.Set(float64(n)) }
 
@@ -185,6 +200,15 @@ func (m *Metrics) Outbox(outbox string, pending int, oldest time.Duration) {
 	outbox = m.outboxes.admit(outbox)
 	m.outboxPending.WithLabelValues(outbox).Set(float64(pending))
 	m.outboxAge.WithLabelValues(outbox).Set(max(0, oldest).Seconds())
+}
+
+// Limited counts what was refused as too many: a merchant's, address's or
+// terminal's, or a connection.
+func (m *Metrics) Limited(kind string) { m.limited.WithLabelValues(m.limitKinds.admit(kind)).Inc() }
+
+// CreditEntered counts a credit that entered a state.
+func (m *Metrics) CreditEntered(state string) {
+	m.credits.WithLabelValues(m.creditStates.admit(state)).Inc()
 }
 
 // UPIAnswer counts an answered UPI message, such as ReqPay with 00 or X7.

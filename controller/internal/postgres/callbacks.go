@@ -60,7 +60,7 @@ const lease = openLanes + `,
 	logged AS (
 		INSERT INTO callback_attempts (event_id, attempt, started_at) SELECT event_id, attempts, now FROM leased
 	)
-	SELECT event_id, transaction_id, merchant_id, lane, url, method, attempts, now, first_at FROM leased ORDER BY due_at, event_id`
+	SELECT event_id, transaction_id, merchant_id, lane, url, method, attempts, now, first_at, resent_after FROM leased ORDER BY due_at, event_id`
 
 // LeaseCallbacks takes rows of the outbox to send: pending, due, passed by
 // filter, and neither leased nor locked, at most limit, and at most one a
@@ -77,7 +77,7 @@ func (db *DB) LeaseCallbacks(ctx context.Context, limit int, duration time.Durat
 		return each(rows, func(row pgx.Rows) error {
 			var d journal.CallbackDelivery
 			var first time.Time
-			err := row.Scan(&d.EventID, &d.PaymentID, &d.MerchantID, &d.Lane, &d.URL, &d.Method, &d.Attempt, &d.LeasedAt, &first)
+			err := row.Scan(&d.EventID, &d.PaymentID, &d.MerchantID, &d.Lane, &d.URL, &d.Method, &d.Attempt, &d.LeasedAt, &first, &d.Resent)
 			d.LeasedAt = d.LeasedAt.UTC()
 			d.Age = d.LeasedAt.Sub(first)
 			leased = append(leased, d)
@@ -93,16 +93,21 @@ func (db *DB) LeaseCallbacks(ctx context.Context, limit int, duration time.Durat
 const (
 	recordAttempt = `UPDATE callback_attempts SET finished_at = clock_timestamp(), result = $3, http_status = $4, error = $5, took = $6
 		WHERE event_id = $1 AND attempt = $2`
-	recordDelivered = `UPDATE callbacks SET state = 'delivered', leased_until = NULL
+	// An attempt that was made before the row was resent ends its own lease and
+	// moves nothing else.
+	recordDelivered = `UPDATE callbacks SET state = CASE WHEN resent_after < $2 THEN 'delivered' ELSE state END,
+			leased_until = CASE WHEN resent_after < $2 OR attempts = $2 THEN NULL ELSE leased_until END
 		WHERE event_id = $1 AND attempts >= $2 AND state IN ('pending', 'dead')`
-	recordOther = `UPDATE callbacks SET state = $3, leased_until = NULL,
-			due_at = CASE $3 WHEN 'pending' THEN clock_timestamp() + $4::bigint * interval '1 microsecond' ELSE due_at END
+	recordOther = `UPDATE callbacks SET state = CASE WHEN resent_after < $2 THEN $3 ELSE state END, leased_until = NULL,
+			due_at = CASE WHEN resent_after < $2 AND $3 = 'pending' THEN clock_timestamp() + $4::bigint * interval '1 microsecond'
+				ELSE due_at END
 		WHERE event_id = $1 AND attempts = $2 AND state = 'pending'`
 )
 
 // RecordCallbacks writes down what came of attempts, all or none, and ends
 // their leases. A delivery always counts; another outcome only moves a pending
-// row whose latest attempt it was of.
+// row whose latest attempt it was of; neither counts that is of an attempt from
+// before the row was resent.
 func (db *DB) RecordCallbacks(ctx context.Context, outcomes []journal.CallbackOutcome) error {
 	if len(outcomes) == 0 {
 		return nil

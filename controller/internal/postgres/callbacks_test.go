@@ -8,6 +8,8 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/galla-pay/galla/controller/internal/callback/callbacktest"
+	"github.com/galla-pay/galla/controller/internal/journal"
+	"github.com/galla-pay/galla/controller/internal/postgres"
 	"github.com/galla-pay/galla/controller/internal/storagetest"
 )
 
@@ -37,10 +39,16 @@ type outbox struct {
 }
 
 func (o outbox) Add(ctx context.Context, r callbacktest.Row) error {
-	_, err := o.raw.Exec(ctx, `INSERT INTO callbacks (event_id, transaction_id, merchant_id, lane, url, method, created_at, due_at)
-		VALUES ($1, $2, $3, $4, $5, $6, now(), clock_timestamp() + $7::bigint * interval '1 microsecond')`,
+	_, err := o.raw.Exec(ctx, `INSERT INTO callbacks (event_id, transaction_id, merchant_id, lane, url, method, created_at, due_at, state)
+		VALUES ($1, $2, $3, $4, $5, $6, now(), clock_timestamp() + $7::bigint * interval '1 microsecond',
+			CASE $5 WHEN '' THEN 'none' ELSE 'pending' END)`,
 		r.EventID, r.PaymentID, r.MerchantID, r.Lane, r.URL, r.Method, r.DueIn.Microseconds())
 	return err
+}
+
+func (o outbox) Resend(ctx context.Context, eventID string) (bool, error) {
+	n, err := o.Storage.(storagetest.CallbackLog).ResendCallbacks(ctx, journal.CallbackQuery{EventID: eventID})
+	return n == 1, err
 }
 
 func (o outbox) Row(ctx context.Context, eventID string) (callbacktest.Row, error) {
@@ -70,4 +78,22 @@ func (o outbox) Attempts(ctx context.Context, eventID string) ([]callbacktest.At
 		all = append(all, a)
 	}
 	return all, rows.Err()
+}
+
+func TestCallbackLog(t *testing.T) {
+	t.Parallel()
+	storagetest.RunCallbackLog(t, func(t *testing.T) storagetest.CallbackStore {
+		dsn := migrated(t)
+		return filled{openAt(t, dsn), raw(t, dsn)}
+	})
+}
+
+// filled is a storage whose outbox an outsider fills.
+type filled struct {
+	*postgres.DB
+	raw *pgxpool.Pool
+}
+
+func (f filled) AddCallback(ctx context.Context, r callbacktest.Row) error {
+	return outbox{raw: f.raw}.Add(ctx, r)
 }

@@ -34,7 +34,7 @@ func filterArgs(f journal.CallbackFilter) []any {
 // leasable is the earliest due row of each open lane, of these the earliest of
 // each merchant, of these the earliest.
 const leasable = pendingLanes + `
-	SELECT event_id, transaction_id, merchant_id, lane, url, method, attempts, first_at FROM (
+	SELECT event_id, transaction_id, merchant_id, lane, url, method, attempts, first_at, resent_after FROM (
 		SELECT *, row_number() OVER (PARTITION BY merchant_id ORDER BY due_at, event_id) AS place FROM callbacks
 		WHERE event_id IN (SELECT (
 			SELECT event_id FROM callbacks WHERE state = 'pending' AND lane = open.lane AND due_at <= :now
@@ -87,7 +87,7 @@ func deliveries(rows *sql.Rows, at time.Time) ([]journal.CallbackDelivery, error
 	for rows.Next() {
 		d := journal.CallbackDelivery{LeasedAt: at}
 		var first sql.NullInt64
-		if err := rows.Scan(&d.EventID, &d.PaymentID, &d.MerchantID, &d.Lane, &d.URL, &d.Method, &d.Attempt, &first); err != nil {
+		if err := rows.Scan(&d.EventID, &d.PaymentID, &d.MerchantID, &d.Lane, &d.URL, &d.Method, &d.Attempt, &first, &d.Resent); err != nil {
 			return nil, err
 		}
 		d.Attempt++
@@ -99,9 +99,21 @@ func deliveries(rows *sql.Rows, at time.Time) ([]journal.CallbackDelivery, error
 	return out, rows.Err()
 }
 
+// An attempt that was made before the row was resent ends its own lease and
+// moves nothing else.
+const (
+	recordDelivered = `UPDATE callbacks SET state = CASE WHEN resent_after < ?2 THEN 'delivered' ELSE state END,
+			leased_until = CASE WHEN resent_after < ?2 OR attempts = ?2 THEN NULL ELSE leased_until END
+		WHERE event_id = ?1 AND attempts >= ?2 AND state IN ('pending', 'dead')`
+	recordOther = `UPDATE callbacks SET state = CASE WHEN resent_after < ?2 THEN ?3 ELSE state END, leased_until = NULL,
+			due_at = CASE WHEN resent_after < ?2 AND ?3 = 'pending' THEN ?4 ELSE due_at END
+		WHERE event_id = ?1 AND attempts = ?2 AND state = 'pending'`
+)
+
 // RecordCallbacks writes down what came of attempts, all or none, and ends
 // their leases. A delivery always counts; another outcome only moves a pending
-// row whose latest attempt it was of.
+// row whose latest attempt it was of; neither counts that is of an attempt from
+// before the row was resent.
 func (db *DB) RecordCallbacks(ctx context.Context, outcomes []journal.CallbackOutcome) error {
 	if len(outcomes) == 0 {
 		return nil
@@ -118,14 +130,12 @@ func (db *DB) RecordCallbacks(ctx context.Context, outcomes []journal.CallbackOu
 			err := w.exec(ctx, `UPDATE callback_attempts SET finished_at = ?, result = ?, http_status = ?, error = ?, took = ?
 				WHERE event_id = ? AND attempt = ?`,
 				at.UnixMicro(), o.Result, o.HTTPStatus, o.Error, int64(o.Took), o.EventID, o.Attempt)
-			if err == nil && o.State == journal.CallbackDelivered {
-				err = w.exec(ctx, `UPDATE callbacks SET state = 'delivered', leased_until = NULL
-					WHERE event_id = ? AND attempts >= ? AND state IN ('pending', 'dead')`, o.EventID, o.Attempt)
-			} else if err == nil {
-				err = w.exec(ctx, `UPDATE callbacks SET state = ?1, leased_until = NULL,
-						due_at = CASE ?1 WHEN 'pending' THEN ?2 ELSE due_at END
-					WHERE event_id = ?3 AND attempts = ?4 AND state = 'pending'`,
-					o.State, at.Add(o.Next).UnixMicro(), o.EventID, o.Attempt)
+			switch {
+			case err != nil:
+			case o.State == journal.CallbackDelivered:
+				err = w.exec(ctx, recordDelivered, o.EventID, o.Attempt)
+			default:
+				err = w.exec(ctx, recordOther, o.EventID, o.Attempt, o.State, at.Add(o.Next).UnixMicro())
 			}
 			if err != nil {
 				return failed(err)

@@ -10,6 +10,8 @@ import (
 
 	"github.com/galla-pay/galla/controller/internal/callback"
 	"github.com/galla-pay/galla/controller/internal/callback/callbacktest"
+	"github.com/galla-pay/galla/controller/internal/journal"
+	"github.com/galla-pay/galla/controller/internal/sqlite"
 	"github.com/galla-pay/galla/controller/internal/storagetest"
 )
 
@@ -39,10 +41,15 @@ type outbox struct {
 }
 
 func (o outbox) Add(ctx context.Context, r callbacktest.Row) error {
-	_, err := o.raw.ExecContext(ctx, `INSERT INTO callbacks (event_id, transaction_id, merchant_id, lane, url, method, created_at, due_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`, r.EventID, r.PaymentID, r.MerchantID, r.Lane, r.URL, r.Method,
+	_, err := o.raw.ExecContext(ctx, `INSERT INTO callbacks (event_id, transaction_id, merchant_id, lane, url, method, created_at, due_at, state)
+		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, CASE ?5 WHEN '' THEN 'none' ELSE 'pending' END)`, r.EventID, r.PaymentID, r.MerchantID, r.Lane, r.URL, r.Method,
 		time.Now().UnixMicro(), time.Now().Add(r.DueIn).UnixMicro())
 	return err
+}
+
+func (o outbox) Resend(ctx context.Context, eventID string) (bool, error) {
+	n, err := o.Storage.(storagetest.CallbackLog).ResendCallbacks(ctx, journal.CallbackQuery{EventID: eventID})
+	return n == 1, err
 }
 
 func (o outbox) Row(ctx context.Context, eventID string) (callbacktest.Row, error) {
@@ -76,4 +83,22 @@ func (o outbox) Attempts(ctx context.Context, eventID string) ([]callbacktest.At
 		all = append(all, a)
 	}
 	return all, errors.Join(rows.Err())
+}
+
+func TestCallbackLog(t *testing.T) {
+	t.Parallel()
+	storagetest.RunCallbackLog(t, func(t *testing.T) storagetest.CallbackStore {
+		path := filepath.Join(t.TempDir(), "galla.db")
+		return filled{openAt(t, path), raw(t, path)}
+	})
+}
+
+// filled is a storage whose outbox an outsider fills.
+type filled struct {
+	*sqlite.DB
+	raw *sql.DB
+}
+
+func (f filled) AddCallback(ctx context.Context, r callbacktest.Row) error {
+	return outbox{raw: f.raw}.Add(ctx, r)
 }

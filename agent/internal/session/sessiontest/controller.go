@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/galla-pay/galla/agent/internal/identity"
 	"github.com/galla-pay/galla/protocol"
@@ -23,8 +24,7 @@ func Key(name string) protocol.SigningKey {
 func public(k protocol.SigningKey) ed25519.PublicKey { return k.Private.Public().(ed25519.PublicKey) }
 
 // Controller is the controller of one terminal, behind a Broker of its own. It
-// answers syncs, acknowledges facts and publishes every change of what is
-// wanted. Make one with NewController.
+// answers syncs, commits facts and publishes every change of what is wanted. Make one with NewController.
 type Controller struct {
 	Broker *Broker
 	// Root and Online sign key sets and states.
@@ -39,6 +39,7 @@ type Controller struct {
 	wills  []protocol.Presence
 	wrong  []error
 	heard  chan struct{} // closed at the next message
+	since  time.Time     // when a test changed the state
 }
 
 // NewController returns a controller that wants nothing of its terminal, in
@@ -92,6 +93,7 @@ func (c *Controller) Want(change func(*protocol.State)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	change(&c.state)
+	c.since = time.Now()
 	c.state.Seq++
 	c.publish("")
 }
@@ -109,6 +111,7 @@ func (c *Controller) Restore(seq uint64, change func(*protocol.State)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	change(&c.state)
+	c.since = time.Now()
 	c.state.Seq, c.state.Epoch, c.state.AckSeq = seq, "", 0
 }
 
@@ -140,6 +143,11 @@ func (c *Controller) publish(nonce string) {
 	}
 	st := c.state
 	st.Nonce = nonce
+	if st.Sale != nil { // what is left was right when the test said it
+		sale := *st.Sale
+		sale.LeftMillis = max(0, sale.LeftMillis-time.Since(c.since).Milliseconds())
+		st.Sale = &sale
+	}
 	text, err := c.Sign(st)
 	if err != nil {
 		c.wrong = append(c.wrong, err)
@@ -186,6 +194,7 @@ func (c *Controller) message(topic string, payload []byte) {
 	for _, f := range r.Facts {
 		if f.N > c.state.AckSeq {
 			c.facts, c.state.AckSeq, fresh = append(c.facts, f), f.N, true
+			c.advance(f)
 		}
 	}
 	switch {
@@ -196,6 +205,30 @@ func (c *Controller) message(topic string, payload []byte) {
 	}
 }
 
+// advance brings the sale as far as a fact of it says; c.mu is held. That the
+// terminal is told so needs no new number.
+func (c *Controller) advance(f protocol.Fact) {
+	if c.state.Sale == nil || c.state.Sale.PaymentID != f.PaymentID {
+		return
+	}
+	sale := *c.state.Sale
+	switch f.Kind {
+	case protocol.FactReceived:
+		if sale.Phase == protocol.PhaseOffered {
+			sale.Phase = protocol.PhaseTaken
+		}
+	case protocol.FactAccepted:
+		sale.Prompt = false
+	case protocol.FactPresented:
+		if sale.Phase != protocol.PhasePaying {
+			sale.Phase, sale.Chosen = protocol.PhasePresented, f.PayMode
+		}
+	case protocol.FactCardRead:
+		sale.Phase = protocol.PhasePaying
+	}
+	c.state.Sale = &sale
+}
+
 // Heard returns a channel that is closed at the next message. Take the channel
 // first, then look.
 func (c *Controller) Heard() <-chan struct{} {
@@ -204,7 +237,8 @@ func (c *Controller) Heard() <-chan struct{} {
 	return c.heard
 }
 
-// Facts are the facts that were committed, in order: "received A".
+// Facts are the facts that were committed, in order: "received A", "presented A
+// DQR", "refused A NO_KEYS", "card_approved A 632512004217".
 func (c *Controller) Facts() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -214,7 +248,26 @@ func (c *Controller) Facts() []string {
 		if f.Reason != "" {
 			text += " " + f.Reason
 		}
+		if f.PayMode != "" {
+			text += " " + string(f.PayMode)
+		}
+		if f.Card != nil {
+			text += " " + f.Card.RRN
+		}
 		all = append(all, text)
+	}
+	return all
+}
+
+// Pulls are the pulls that came, repeats and all.
+func (c *Controller) Pulls() []protocol.Pull {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var all []protocol.Pull
+	for _, up := range c.ups {
+		if up.Pull != nil {
+			all = append(all, *up.Pull)
+		}
 	}
 	return all
 }

@@ -20,7 +20,8 @@ type Row struct {
 	// DueIn counts from the clock of the outbox at Add or at the look-up; below
 	// 0 the row is overdue.
 	DueIn time.Duration
-	// State and Attempts are of no account at Add.
+	// State and Attempts are of no account at Add: a row with a URL begins
+	// pending, one without is none.
 	State    string
 	Attempts int
 }
@@ -46,10 +47,11 @@ type Outbox struct {
 type row struct {
 	Row
 	due, leasedUntil time.Time
+	resent           int // attempts made when it was last resent
 	attempts         []Attempt
 }
 
-// Add puts a pending row in. The error says that its event id is taken.
+// Add puts a row in. The error says that its event id is taken.
 func (o *Outbox) Add(_ context.Context, r Row) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -60,6 +62,9 @@ func (o *Outbox) Add(_ context.Context, r Row) error {
 		return fmt.Errorf("event %q is in the outbox already", r.EventID)
 	}
 	r.State, r.Attempts = callback.StatePending, 0
+	if r.URL == "" {
+		r.State = callback.StateNone
+	}
 	o.rows[r.EventID] = &row{Row: r, due: time.Now().Add(r.DueIn)}
 	o.tell()
 	return nil
@@ -87,6 +92,20 @@ func (o *Outbox) Attempts(_ context.Context, eventID string) ([]Attempt, error) 
 		return nil, fmt.Errorf("no event %q in the outbox", eventID)
 	}
 	return slices.Clone(r.attempts), nil
+}
+
+// Resend has a row sent again: due now, whatever it was, with a schedule that
+// begins anew. It reports whether there is such a row with a URL.
+func (o *Outbox) Resend(_ context.Context, eventID string) (bool, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	r := o.rows[eventID]
+	if r == nil || r.State == callback.StateNone {
+		return false, nil
+	}
+	r.State, r.due, r.resent = callback.StatePending, time.Now(), r.Row.Attempts
+	o.tell()
+	return true, nil
 }
 
 // Changed is closed at the next change of any row.
@@ -139,7 +158,7 @@ func (o *Outbox) Lease(ctx context.Context, ask callback.Ask) ([]callback.Delive
 		leased = append(leased, callback.Delivery{
 			EventID: r.EventID, PaymentID: r.PaymentID, MerchantID: r.MerchantID, Lane: r.Lane,
 			URL: r.URL, Method: r.Method, Attempt: r.Row.Attempts,
-			LeasedAt: now, Age: now.Sub(r.attempts[0].StartedAt),
+			LeasedAt: now, Age: now.Sub(r.attempts[r.resent].StartedAt), Resent: r.resent,
 		})
 	}
 	if len(leased) > 0 {
@@ -167,6 +186,7 @@ func (o *Outbox) Record(ctx context.Context, outcomes []callback.Outcome) error 
 			r.leasedUntil = time.Time{}
 		}
 		switch {
+		case c.Attempt <= r.resent: // from before it was resent
 		case c.State == callback.StateDelivered:
 			r.State = callback.StateDelivered
 		case r.State == callback.StatePending && latest:
@@ -208,7 +228,7 @@ func (o *Outbox) Expire(ctx context.Context, lanes []string, age time.Duration) 
 	now := time.Now()
 	for _, r := range o.rows {
 		if r.State == callback.StatePending && slices.Contains(lanes, r.Lane) && !r.leasedUntil.After(now) &&
-			len(r.attempts) > 0 && now.Sub(r.attempts[0].StartedAt) > age {
+			len(r.attempts) > r.resent && now.Sub(r.attempts[r.resent].StartedAt) > age {
 			r.State = callback.StateDead
 			n++
 		}

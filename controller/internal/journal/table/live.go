@@ -255,6 +255,7 @@ var Callbacks = Table[decide.Callback]{
 		text("merchant_id", func(c *decide.Callback) *string { return &c.MerchantID }),
 		{Name: "lane", Kind: Text, Text: func(c *decide.Callback) string { return Lane(c.MerchantID, c.URL) }},
 		text("url", func(c *decide.Callback) *string { return &c.URL }),
+		CallbackState,
 		text("method", func(c *decide.Callback) *string { return &c.Method }),
 		instant("created_at", func(c *decide.Callback) *time.Time { return &c.At }),
 		writeOnly(instant("due_at", func(c *decide.Callback) *time.Time { return &c.At })),

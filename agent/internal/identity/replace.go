@@ -1,0 +1,155 @@
+package identity
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/galla-pay/galla/protocol"
+)
+
+// errNoFolder: an enrolment by a code is for a terminal that is switched off and
+// on again.
+var errNoFolder = errors.New("identity: an enrolment by a code needs a folder to be kept in")
+
+// PendingKey is the key to enrol by a code with: a new one, or that of an
+// enrolment that was begun and not answered, so that the controller knows it
+// again. It is on the disk before it is returned.
+func (s *Store) PendingKey() (ed25519.PrivateKey, error) {
+	if s.dir == "" {
+		return nil, errNoFolder
+	}
+	text, err := s.read(pendingFile)
+	if err == nil {
+		// A key that has been enrolled already was left by a power cut; the next
+		// enrolment is not to have it again.
+		if e, err := s.loadEnrolment(); err != nil || e.Key != string(text) {
+			if key, err := parseKey(pendingFile, text); err == nil {
+				return key, nil
+			}
+		}
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	key, text, err := newKey()
+	if err != nil {
+		return nil, err
+	}
+	return key, s.write(pendingFile, text)
+}
+
+// Replace checks the answer of an enrolment by a code and stores it with key and
+// transport, in the place of whatever is stored. A power cut at any moment
+// leaves the old enrolment or the new one.
+func (s *Store) Replace(key ed25519.PrivateKey, a protocol.EnrolAnswer, transport Transport) (*Credentials, error) {
+	if s.dir == "" {
+		return nil, errNoFolder
+	}
+	text, err := encodeKey(key)
+	if err != nil {
+		return nil, err
+	}
+	e := enrolmentOf(a)
+	e.Key, e.KeySet = string(text), a.KeySet
+	if !transport.zero() {
+		e.Transport = &transport
+	}
+	c, err := s.wholeCredentials(key, e, []byte(e.KeySet))
+	if err != nil {
+		return nil, fmt.Errorf("enrolment answer: %w", err)
+	}
+	file, err := json.MarshalIndent(e, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("identity: %w", err)
+	}
+	if err := s.write(enrolmentFile, append(file, '\n')); err != nil {
+		return nil, err
+	}
+	s.tidy(laterKeySet(c.root))
+	return c, nil
+}
+
+// wholeCredentials puts an enrolment by a code together, with the key set that
+// counts.
+func (s *Store) wholeCredentials(key ed25519.PrivateKey, e enrolment, keySet []byte) (*Credentials, error) {
+	t, err := e.check(e.Identity, keySet)
+	if err != nil {
+		return nil, err
+	}
+	c := newCredentials(s, key, e, t)
+	c.keySetFile = laterKeySet(t.root)
+	if e.Transport != nil {
+		c.transport = *e.Transport
+	}
+	return c, c.transport.checkTrust()
+}
+
+// loadWhole loads an enrolment by a code, with the newest key set that came
+// since.
+func (s *Store) loadWhole(id protocol.Identity, e enrolment) (*Credentials, error) {
+	wrong := func(err error) error { return fmt.Errorf("identity: %s: %w", s.dir, err) }
+	key, err := parseKey(enrolmentFile, []byte(e.Key))
+	if err != nil {
+		return nil, err
+	}
+	if _, err := e.check(id, []byte(e.KeySet)); err != nil {
+		return nil, wrong(err)
+	}
+	c, err := s.wholeCredentials(key, e, []byte(e.KeySet))
+	if err != nil {
+		return nil, wrong(err)
+	}
+	later, err := s.read(c.keySetFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return c, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	version, keys, err := protocol.OpenKeySet(later, c.root)
+	if err != nil {
+		return nil, wrong(fmt.Errorf("key set: %w", err))
+	}
+	if version > c.version { // else of an older enrolment at the same controller
+		c.version, c.keys = version, keys
+	}
+	return c, nil
+}
+
+// tidy removes what an enrolment by a code has made worthless. What cannot be
+// removed is not read again.
+func (s *Store) tidy(keep string) {
+	entries, err := os.ReadDir(s.dir)
+	if err != nil {
+		return
+	}
+	for _, entry := range entries {
+		name := entry.Name()
+		old := name == keyFile || name == keySetFile || name == pendingFile ||
+			strings.HasPrefix(name, "keyset-") && strings.HasSuffix(name, ".jws") && name != keep
+		if old {
+			_ = os.Remove(filepath.Join(s.dir, name))
+		}
+	}
+}
+
+// Enrolled says whose credentials are stored, or ErrNotEnrolled. It is for
+// people: it does not check whether they are any good.
+func (s *Store) Enrolled() (protocol.Identity, error) {
+	if s.dir == "" {
+		return protocol.Identity{}, ErrNotEnrolled
+	}
+	text, err := s.read(enrolmentFile)
+	if err != nil {
+		return protocol.Identity{}, errors.Join(ErrNotEnrolled, err)
+	}
+	var e enrolment
+	err = json.NewDecoder(bytes.NewReader(text)).Decode(&e)
+	return e.Identity, err
+}

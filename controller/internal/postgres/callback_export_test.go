@@ -1,0 +1,26 @@
+package postgres
+
+import (
+	"time"
+
+	"github.com/galla-pay/galla/controller/internal/journal"
+)
+
+// CallbackStatements are the statements that look into the outbox, by name, for
+// the tests of their plans.
+var CallbackStatements = map[string]string{
+	"the feed": callbackFeed, "attempts": callbackAttempts, "the queue": callbackQueue,
+	"everybody's":            listed(journal.CallbackQuery{}),
+	"everybody's since":      listed(journal.CallbackQuery{Since: time.Unix(1, 0)}),
+	"a page of everybody's":  listed(journal.CallbackQuery{After: "x"}),
+	"a merchant's":           listed(journal.CallbackQuery{MerchantID: "M"}),
+	"a page of a merchant's": listed(journal.CallbackQuery{MerchantID: "M", After: "x"}),
+	"an event":               listed(journal.CallbackQuery{EventID: "e"}),
+	"several events":         listed(journal.CallbackQuery{EventIDs: []string{"e"}}),
+	"a payment's":            listed(journal.CallbackQuery{PaymentID: "p"}),
+	"the dead":               listed(journal.CallbackQuery{State: journal.CallbackDead}),
+}
+
+func listed(q journal.CallbackQuery) string {
+	return selectCallbacks + callbackConditions(q, journal.CallbackCursor{}).where() + " ORDER BY created_at, event_id LIMIT 100"
+}

@@ -1,0 +1,201 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/galla-pay/galla/controller/internal/journal"
+)
+
+// conditions are what a query asks for, as SQL with its arguments: only what is
+// asked, so that the planner can take the index that fits.
+type conditions struct {
+	sql  []string
+	args []any
+}
+
+// add adds a condition, whose ? are its arguments.
+func (c *conditions) add(sql string, args ...any) {
+	for _, a := range args {
+		c.args = append(c.args, a)
+		sql = strings.Replace(sql, "?", fmt.Sprint("$", len(c.args)), 1)
+	}
+	c.sql = append(c.sql, sql)
+}
+
+func (c *conditions) where() string { return strings.Join(c.sql, " AND ") }
+
+func callbackConditions(q journal.CallbackQuery, after journal.CallbackCursor) *conditions {
+	c := &conditions{sql: []string{"true"}}
+	if q.MerchantID != "" {
+		c.add("merchant_id = ?", q.MerchantID)
+	}
+	if q.EventID != "" {
+		c.add("event_id = ?", q.EventID)
+	}
+	if q.PaymentID != "" {
+		c.add("transaction_id = ?", q.PaymentID)
+	}
+	if q.EventIDs != nil {
+		c.add("event_id = ANY(?::text[])", q.EventIDs)
+	}
+	if q.State != "" {
+		// In the text, so that the index of the dead fits. Checked has seen it.
+		c.add("state = '" + q.State + "'")
+	}
+	if !q.Since.IsZero() {
+		c.add("created_at >= ?", q.Since)
+	}
+	if !q.Until.IsZero() {
+		c.add("created_at < ?", q.Until)
+	}
+	if q.After != "" {
+		c.add("created_at >= ?", after.At) // of itself it leaves out whole months
+		c.add("(created_at, event_id) > (?, ?)", after.At, after.EventID)
+	}
+	return c
+}
+
+const selectCallbacks = `SELECT event_id, transaction_id, merchant_id, url, method, state, attempts, created_at,
+		greatest(due_at, leased_until) FROM callbacks WHERE `
+
+// Callbacks lists callbacks, oldest first. An error may be
+// journal.ErrCallbackQuery.
+func (db *DB) Callbacks(ctx context.Context, q journal.CallbackQuery) ([]journal.CallbackRow, error) {
+	q, after, err := q.Checked()
+	if err != nil {
+		return nil, err
+	}
+	c := callbackConditions(q, after)
+	query := fmt.Sprintf("%s%s ORDER BY created_at, event_id LIMIT %d", selectCallbacks, c.where(), q.Limit)
+	var found []journal.CallbackRow
+	err = db.ask(ctx, "callbacks", func(conn *pgxpool.Conn) (err error) {
+		found, err = callbackRows(ctx, conn, query, c.args...)
+		return err
+	})
+	return found, err
+}
+
+func callbackRows(ctx context.Context, conn *pgxpool.Conn, query string, args ...any) ([]journal.CallbackRow, error) {
+	rows, err := conn.Query(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	var found []journal.CallbackRow
+	err = each(rows, func(row pgx.Rows) error {
+		var r journal.CallbackRow
+		err := row.Scan(&r.EventID, &r.PaymentID, &r.MerchantID, &r.URL, &r.Method, &r.State, &r.Attempts, &r.CreatedAt, &r.DueAt)
+		r.CreatedAt, r.DueAt = r.CreatedAt.UTC(), r.DueAt.UTC()
+		found = append(found, r)
+		return err
+	})
+	return found, err
+}
+
+// The left join tells a notice without attempts from one that does not exist.
+const callbackAttempts = `SELECT a.attempt, a.started_at, a.finished_at, a.result, a.http_status, a.error, a.took
+	FROM callbacks AS c LEFT JOIN callback_attempts AS a ON a.event_id = c.event_id
+	WHERE c.event_id = $1 ORDER BY a.attempt`
+
+// CallbackAttempts is a notice's delivery log, oldest first, or
+// journal.ErrNotFound.
+func (db *DB) CallbackAttempts(ctx context.Context, eventID string) ([]journal.CallbackAttempt, error) {
+	if _, _, err := (journal.CallbackQuery{EventID: eventID}).Checked(); err != nil {
+		return nil, fmt.Errorf("postgres: callback %w", journal.ErrNotFound)
+	}
+	var attempts []journal.CallbackAttempt
+	var there bool
+	err := db.ask(ctx, "callback attempts", func(conn *pgxpool.Conn) error {
+		attempts, there = nil, false
+		rows, err := conn.Query(ctx, callbackAttempts, eventID)
+		if err != nil {
+			return err
+		}
+		return each(rows, func(row pgx.Rows) error {
+			there = true
+			var number, status, took *int64
+			var started, finished *time.Time
+			var result, text *string
+			if err := row.Scan(&number, &started, &finished, &result, &status, &text, &took); err != nil || number == nil {
+				return err
+			}
+			a := journal.CallbackAttempt{Attempt: *number, StartedAt: started.UTC(), Result: *result, HTTPStatus: *status,
+				Error: *text, Took: time.Duration(*took)}
+			if finished != nil {
+				a.FinishedAt = finished.UTC()
+			}
+			attempts = append(attempts, a)
+			return nil
+		})
+	})
+	if err == nil && !there {
+		err = fmt.Errorf("postgres: callback %w", journal.ErrNotFound)
+	}
+	return attempts, err
+}
+
+// resendTries is how often a resend is tried that keeps meeting others' locks.
+const resendTries = 5
+
+// ResendCallbacks has callbacks sent again: those that q finds, oldest first, at
+// most q.Limit, become due now, whatever they were, with the same event id and a
+// schedule that begins anew. One that is being sent at this moment goes out once
+// more when that is over. It returns how many; a notice without a URL is none of
+// them. An error may be journal.ErrCallbackQuery.
+func (db *DB) ResendCallbacks(ctx context.Context, q journal.CallbackQuery) (int, error) {
+	q, after, err := q.Checked()
+	if err != nil {
+		return 0, err
+	}
+	c := callbackConditions(q, after)
+	// The rows are locked in the order in which outcomes are recorded, and what
+	// has changed meanwhile is judged anew.
+	query := fmt.Sprintf(`WITH picked AS (
+			SELECT event_id, created_at FROM callbacks WHERE state <> 'none' AND %[1]s ORDER BY created_at, event_id LIMIT %[2]d
+		),
+		locked AS (
+			SELECT event_id, created_at FROM callbacks
+			WHERE (event_id, created_at) IN (SELECT event_id, created_at FROM picked) AND state <> 'none' AND %[1]s
+			ORDER BY event_id FOR UPDATE
+		)
+		UPDATE callbacks AS c SET state = 'pending', due_at = clock_timestamp(), first_at = NULL, resent_after = attempts
+		FROM locked WHERE c.event_id = locked.event_id AND c.created_at = locked.created_at`, c.where(), q.Limit)
+	var n int64
+	for try := 1; ; try++ {
+		err := db.ask(ctx, "resend callbacks", func(conn *pgxpool.Conn) error {
+			tag, err := conn.Exec(ctx, query, c.args...)
+			n = tag.RowsAffected()
+			return err
+		})
+		if try == resendTries || !errors.Is(err, journal.ErrAgain) {
+			return int(n), err
+		}
+	}
+}
+
+var callbackQueue = openLanes + fmt.Sprintf(`
+	SELECT (SELECT count(*) FROM (SELECT 1 FROM callbacks WHERE state = 'pending' LIMIT %d) AS counted),
+		clock_timestamp(), min(first.due_at) FROM open, LATERAL (
+		SELECT due_at FROM callbacks WHERE state = 'pending' AND lane = open.lane
+			AND (leased_until IS NULL OR leased_until <= clock_timestamp()) AND merchant_id <> ALL($1::text[])
+		ORDER BY due_at, event_id LIMIT 1) AS first`, journal.MaxCallbackQueue)
+
+// CallbackQueue says how many callbacks wait, and for how long.
+func (db *DB) CallbackQueue(ctx context.Context) (journal.CallbackQueue, error) {
+	var q journal.CallbackQueue
+	var now time.Time
+	var due *time.Time
+	err := db.ask(ctx, "callback queue", func(conn *pgxpool.Conn) error {
+		return conn.QueryRow(ctx, callbackQueue, filterArgs(journal.CallbackFilter{})...).Scan(&q.Pending, &now, &due)
+	})
+	if err == nil && due != nil {
+		q.Oldest = max(now.Sub(*due), 0)
+	}
+	return q, err
+}
