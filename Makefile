@@ -3,7 +3,7 @@
 MODULES  := protocol agent controller firmware-sim hack
 PACKAGES := $(MODULES:%=./%/...)
 COMMANDS := ./controller/cmd/galla-controller ./agent/cmd/galla-agent ./firmware-sim/cmd/galla-sim
-SCRIPTS  := .ci/run deploy/secrets.sh deploy/mosquitto/init.sh $(wildcard hack/*.sh)
+SCRIPTS  := .ci/run deploy/secrets.sh deploy/mosquitto/init.sh $(wildcard hack/*.sh) $(wildcard protocol/merchantapi/examples/*.sh)
 
 # A tag, or the commit where there is none, or a word outside git.
 VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo development)

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs what the tests run against: PostgreSQL, Mosquitto, Chromium and three
-# tools. As root on a Debian-like system by apt, elsewhere it says in one line what
+# Installs what the tests run against: PostgreSQL, Mosquitto, Chromium, what the
+# examples are written in, and some tools. As root on a Debian-like system by apt, elsewhere it says in one line what
 # is missing.
 set -eu
 
@@ -23,6 +23,10 @@ need mosquitto_pub mosquitto-clients
 need zbarimg zbar-tools
 need xmlsec1 xmlsec1
 need chromium chromium
+need node nodejs
+need tsc node-typescript
+need curl curl
+need python3 python3
 [ -n "$missing" ] || exit 0
 
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then

@@ -43,8 +43,7 @@ type saleRequest struct {
 //	GET  /curl                                 a signed sale to paste, with an id of its own
 //	POST /sales                                saleRequest; answers 202 with the transaction id
 //	POST /terminals/{n}/pay, .../decline       a phone scans what terminal n shows; 202
-//	POST /terminals/{n}/power/{on|off}         as on the terminal's own page
-//	POST /terminals/{n}/network/{on|off}
+//	     /terminals/{n}/...                    terminal.Controls: power, network, keys, card
 //	POST /callback                             the merchant's server
 //
 // What a sale or a phone comes to is in the timeline. running ends what they
@@ -64,9 +63,8 @@ func (s *stage) pageHandler(running context.Context) http.Handler {
 		routes = append(routes, []web.Route{
 			{Method: http.MethodPost, Pattern: base + "/pay", Serve: s.servePhone(running, c, false)},
 			{Method: http.MethodPost, Pattern: base + "/decline", Serve: s.servePhone(running, c, true)},
-			{Method: http.MethodPost, Pattern: base + "/power/{to}", Serve: c.ServePower},
-			{Method: http.MethodPost, Pattern: base + "/network/{to}", Serve: c.ServeNetwork},
 		}...)
+		routes = append(routes, c.Controls(base)...)
 	}
 	return web.Guard(web.Routes(routes))
 }

@@ -66,6 +66,14 @@ func TestPageTable(t *testing.T) {
 		{"POST", "/terminals/1/network/off", "", 200, `"network":false`},
 		{"POST", "/terminals/2/power/off", "", 200, `"power":false`},
 
+		{"GET", "/terminals/1/card", "", 200, `{"doing":"idle","ledger":[]}`},
+
+		{"POST", "/terminals/1/keys/accept", "", 409, "the terminal is off"},
+		{"POST", "/terminals/1/keys/eject", "", 404, `there is no key \"eject\"`},
+		{"POST", "/terminals/1/card/tap", "", 400, "a tap is a form or a JSON object"},
+		{"POST", "/terminals/3/keys/accept", "", 404, "NOT_FOUND"},
+		{"GET", "/terminals/1/keys/accept", "", 405, "METHOD_NOT_ALLOWED"},
+
 		{"POST", "/terminals/1/power/maybe", "", 400, "power can be on or off"},
 		{"POST", "/sales", "", 400, "a sale is"},
 		{"POST", "/sales", "{", 400, "a sale is"},
@@ -152,7 +160,7 @@ func TestPageGuarded(t *testing.T) {
 			t.Errorf("the page has %q", bad)
 		}
 	}
-	for _, good := range []string{`<label for="amount">`, `<label for="terminal">`, `<label for="expires">`, `role="log"`, `aria-live="polite"`, `data-base="/terminals/2"`} {
+	for _, good := range []string{`<label for="amount">`, `<label for="terminal">`, `<label for="expires">`, `role="log"`, `aria-live="polite"`, `data-base="/terminals/2"`, `data-key="accept"`, `data-tap="approve"`} {
 		if !strings.Contains(string(body), good) {
 			t.Errorf("the page lacks %s", good)
 		}

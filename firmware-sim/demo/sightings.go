@@ -27,7 +27,7 @@ func newSightings(who string, timeline *Timeline) *sightings {
 // writes mode changes into the timeline.
 func (s *sightings) add(view terminal.View) {
 	s.mu.Lock()
-	view.SinceMs = 0
+	view.SinceMs, view.LeftMs = 0, 0
 	var last terminal.View
 	if len(s.all) > 0 {
 		last = s.all[len(s.all)-1]

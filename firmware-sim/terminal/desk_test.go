@@ -39,6 +39,7 @@ type desk struct {
 
 	syncs       chan protocol.Report // every sync
 	facts       chan protocol.Fact   // every new fact
+	pulls       chan protocol.Pull   // every pull that is not a repeat
 	farewells   chan struct{}        // MQTT DISCONNECT packets
 	wills       chan protocol.Presence
 	connections chan struct{} // accepted logins
@@ -52,6 +53,7 @@ type desk struct {
 	began  time.Time      // of state.Sale's time left
 	ack    uint64
 	epoch  string
+	pull   string // the last pull's id
 }
 
 func newKey(t *testing.T) protocol.SigningKey {
@@ -67,7 +69,7 @@ func newDesk(t *testing.T) *desk {
 	t.Helper()
 	d := &desk{
 		t: t, id: someone, root: newKey(t), online: newKey(t), token: rand.Text(),
-		syncs: make(chan protocol.Report, 64), facts: make(chan protocol.Fact, 64),
+		syncs: make(chan protocol.Report, 64), facts: make(chan protocol.Fact, 64), pulls: make(chan protocol.Pull, 64),
 		farewells: make(chan struct{}, 64), wills: make(chan protocol.Presence, 64), connections: make(chan struct{}, 64),
 		ends: make(chan error, 64),
 	}
@@ -181,6 +183,9 @@ func (d *desk) report(message []byte) {
 		d.t.Errorf("the terminal sends what cannot be opened: %v", err)
 		return
 	}
+	if up.Pull != nil {
+		d.pulled(*up.Pull)
+	}
 	if up.Report == nil {
 		return
 	}
@@ -194,10 +199,7 @@ func (d *desk) report(message []byte) {
 		}
 		d.ack = fact.N
 		d.facts <- fact
-		// As a controller does: what was presented is to be presented again.
-		if fact.Kind == protocol.FactPresented && d.state.Sale != nil && d.state.Sale.PaymentID == fact.PaymentID {
-			d.state.Sale.Phase = protocol.PhasePresented
-		}
+		d.follow(fact)
 	}
 	answer := d.current()
 	d.mu.Unlock()
@@ -206,6 +208,39 @@ func (d *desk) report(message []byte) {
 		d.syncs <- *up.Report
 	}
 	d.publish(d.sign(answer))
+}
+
+// follow takes over what a fact means for the sale, as a controller does: what
+// was accepted is not asked again, what was presented is presented again, and
+// once a card was read nothing is. d.mu is held.
+func (d *desk) follow(fact protocol.Fact) {
+	s := d.state.Sale
+	if s == nil || s.PaymentID != fact.PaymentID {
+		return
+	}
+	changed := *s // the test holds the other one
+	switch fact.Kind {
+	case protocol.FactReceived:
+		changed.Phase = protocol.PhaseTaken
+	case protocol.FactAccepted:
+		changed.Prompt = false
+	case protocol.FactPresented:
+		changed.Phase, changed.Chosen = protocol.PhasePresented, fact.PayMode
+	case protocol.FactCardRead:
+		changed.Phase = protocol.PhasePaying
+	}
+	d.state.Sale = &changed
+}
+
+// pulled takes a pull in; the terminal repeats one until it is answered.
+func (d *desk) pulled(p protocol.Pull) {
+	d.mu.Lock()
+	repeated := p.PullID == d.pull
+	d.pull = p.PullID
+	d.mu.Unlock()
+	if !repeated {
+		d.pulls <- p
+	}
 }
 
 // deskHook is the broker's door: one terminal, by its token.
@@ -271,7 +306,7 @@ func (h *deskHook) OnWillSent(_ *mqtt.Client, pk packets.Packet) {
 func sale(payment, transaction string, amount protocol.Paise) *protocol.Sale {
 	return &protocol.Sale{
 		PaymentID: payment, MerchantTransactionID: transaction, OrderID: "ORDER-1", Phase: protocol.PhaseOffered,
-		AmountPaise: amount, LeftMillis: 60_000, TotalMillis: 60_000,
+		AmountPaise: amount, LeftMillis: 60_000, TotalMillis: 60_000, PayModes: []protocol.PayMode{protocol.PayDQR},
 		QR: "upi://pay?ver=01&mode=16&pa=merchant@upi&pn=Sharma&mc=5411&tr=" + payment + "&am=" + amount.Rupees() + "&cu=INR",
 	}
 }

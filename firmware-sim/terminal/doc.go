@@ -1,6 +1,6 @@
 // Package terminal is one payment terminal without the hardware: the real agent
-// on an emulated panel, with the three things around it that a person can
-// touch, the power plug, the network plug and the glass.
+// on an emulated panel, with the things around it that a person can touch, the
+// power plug, the network plug, the keys, the card reader and the glass.
 //
 // cmd/galla-sim and package demo own terminals; both reach the controller only
 // as the agent does, over HTTP and MQTT. Nothing here knows the terminal
@@ -14,6 +14,12 @@
 // disk. Network off cuts every socket and lets dialling fail; the agent goes on
 // and must help itself. The terminal's own HTTP side is not a part of the
 // simulated device and stays up through all of it.
+//
+// # Keys and cards
+//
+// Keys go to the agent that runs; what they mean is its doing. The card reader
+// (package card) is a box of its own: it has power when the terminal has none,
+// and goes on with a card whatever happens to the terminal.
 //
 // # What the computer around the agent does
 //

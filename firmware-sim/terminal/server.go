@@ -3,9 +3,9 @@ package terminal
 import (
 	_ "embed"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/galla-pay/galla/firmware-sim/terminal/web"
@@ -29,21 +29,17 @@ type Frame struct {
 //	GET  /panel.png           what is on the glass, pixel for pixel
 //	GET  /state               State
 //	GET  /events              server-sent events: state (View) and frame (Frame)
-//	POST /power/{on|off}      answers State
-//	POST /network/{on|off}    answers State
 //
-// Mistakes are answered as package web does. It works while the terminal has no
+// and Controls. Mistakes are answered as package web does. It works while the terminal has no
 // power, too; after Close the switches answer 409.
 func (t *Terminal) Handler() http.Handler {
-	return web.Guard(web.Routes(append(web.Assets(), []web.Route{
+	return web.Guard(web.Routes(slices.Concat(web.Assets(), t.Controls(""), []web.Route{
 		{Method: http.MethodGet, Pattern: "/{$}", Serve: web.Asset("text/html; charset=utf-8", t.page)},
 		{Method: http.MethodGet, Pattern: "/terminal.js", Serve: web.Asset("text/javascript; charset=utf-8", pageJS)},
 		{Method: http.MethodGet, Pattern: "/panel.png", Serve: t.servePanel},
 		{Method: http.MethodGet, Pattern: "/state", Serve: t.serveState},
 		{Method: http.MethodGet, Pattern: "/events", Serve: t.serveEvents},
-		{Method: http.MethodPost, Pattern: "/power/{to}", Serve: t.ServePower},
-		{Method: http.MethodPost, Pattern: "/network/{to}", Serve: t.ServeNetwork},
-	}...)))
+	})))
 }
 
 // renderPage makes the page of GET /.
@@ -59,6 +55,7 @@ func (t *Terminal) Device(base string) web.Device {
 		Name:  id.TerminalID,
 		Where: fmt.Sprintf("%s of %s, %s %dx%d", id.StoreID, id.MerchantID, t.glass.kind.Name, size.X, size.Y),
 		Width: size.X, Height: size.Y,
+		Keys: !t.cfg.NoKeys, Card: !t.cfg.NoCardReader,
 	}
 }
 
@@ -75,42 +72,6 @@ func (t *Terminal) servePanel(w http.ResponseWriter, _ *http.Request) {
 
 func (t *Terminal) serveState(w http.ResponseWriter, _ *http.Request) {
 	web.JSON(w, http.StatusOK, t.State())
-}
-
-// ServePower works the power switch: the path's {to} is on or off.
-func (t *Terminal) ServePower(w http.ResponseWriter, r *http.Request) {
-	t.serveSwitch(w, r, "power", func(on bool) error {
-		if on {
-			return t.PowerOn()
-		}
-		return t.PowerOff()
-	})
-}
-
-// ServeNetwork works the network switch: the path's {to} is on or off.
-func (t *Terminal) ServeNetwork(w http.ResponseWriter, r *http.Request) {
-	t.serveSwitch(w, r, "network", t.Network)
-}
-
-func (t *Terminal) serveSwitch(w http.ResponseWriter, r *http.Request, name string, flip func(on bool) error) {
-	var on bool
-	switch to := r.PathValue("to"); to {
-	case "on":
-		on = true
-	case "off":
-	default:
-		web.Fail(w, http.StatusBadRequest, web.CodeBadValue, fmt.Sprintf("%s can be on or off, not %q", name, to))
-		return
-	}
-	err := flip(on)
-	switch {
-	case errors.Is(err, ErrClosed):
-		web.Fail(w, http.StatusConflict, web.CodeConflict, err.Error())
-	case err != nil:
-		web.Fail(w, http.StatusInternalServerError, "INTERNAL", err.Error())
-	default:
-		web.JSON(w, http.StatusOK, t.State())
-	}
 }
 
 func (t *Terminal) serveEvents(w http.ResponseWriter, r *http.Request) {
@@ -132,7 +93,7 @@ func (t *Terminal) serveEvents(w http.ResponseWriter, r *http.Request) {
 			if stream.Ping() != nil {
 				return
 			}
-		case <-t.closed:
+		case <-t.life.Done():
 			return
 		case <-r.Context().Done():
 			return
@@ -150,7 +111,7 @@ func (t *Terminal) Pusher(send func(event string, v any) error) func() error {
 	return func() error {
 		view := t.View()
 		compare := view
-		compare.SinceMs = 0 // a duration is no news
+		compare.SinceMs, compare.LeftMs = 0, 0 // a duration is no news
 		if first || compare != lastView {
 			if err := send("state", view); err != nil {
 				return err

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"image"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -37,6 +38,21 @@ func TestServerTable(t *testing.T) {
 		{"POST", "/power/maybe", 400, "application/json; charset=utf-8", `power can be on or off, not \"maybe\"`},
 		{"POST", "/power/ON", 400, "application/json; charset=utf-8", "on or off"},
 		{"POST", "/network/1", 400, "application/json; charset=utf-8", `network can be on or off, not \"1\"`},
+
+		{"GET", "/card", 200, "application/json; charset=utf-8", `{"doing":"idle","ledger":[]}`},
+		{"POST", "/keys/ok", 409, "application/json; charset=utf-8", "the terminal is off"},
+		{"POST", "/keys/0", 409, "application/json; charset=utf-8", "CONFLICT"},
+		{"POST", "/keys/OK", 404, "application/json; charset=utf-8",
+			`there is no key \"OK\": the keys are accept, reject, card, dqr, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, ok, clear`},
+		{"POST", "/keys/10", 404, "application/json; charset=utf-8", "NOT_FOUND"},
+		{"POST", "/keys/%00", 404, "application/json; charset=utf-8", "NOT_FOUND"},
+		{"POST", "/keys/", 404, "application/json; charset=utf-8", "NOT_FOUND"},
+		{"POST", "/keys", 404, "application/json; charset=utf-8", "NOT_FOUND"},
+		{"POST", "/keys/4/2", 404, "application/json; charset=utf-8", "NOT_FOUND"},
+		{"GET", "/keys/ok", 405, "application/json; charset=utf-8", "METHOD_NOT_ALLOWED"},
+		{"GET", "/card/tap", 405, "application/json; charset=utf-8", "METHOD_NOT_ALLOWED"},
+		{"POST", "/card", 405, "application/json; charset=utf-8", "METHOD_NOT_ALLOWED"},
+		{"POST", "/card/tap", 400, "application/json; charset=utf-8", "a tap is a form or a JSON object"},
 
 		{"POST", "/", 405, "application/json; charset=utf-8", "METHOD_NOT_ALLOWED"},
 		{"POST", "/state", 405, "application/json; charset=utf-8", "METHOD_NOT_ALLOWED"},
@@ -102,7 +118,10 @@ func TestStateFields(t *testing.T) {
 	if err := json.Unmarshal(r.get("/state"), &fields); err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"amountPaise", "link", "merchantTransactionId", "mode", "network", "power", "reason", "result", "sinceMs"}
+	want := []string{
+		"amountPaise", "card", "choices", "keypad", "leftMs", "link", "merchantTransactionId", "mode", "network", "orderId",
+		"payMode", "power", "reason", "result", "shortOrderId", "sinceMs", "waiting",
+	}
 	var got []string
 	for name := range fields {
 		got = append(got, name)
@@ -112,6 +131,10 @@ func TestStateFields(t *testing.T) {
 		t.Fatalf("fields %v, want %v", got, want)
 	}
 	if fields["mode"] != "off" || fields["power"] != false || fields["network"] != true || fields["link"] != false || fields["amountPaise"] != 0.0 {
+		t.Fatalf("a new terminal is %v", fields)
+	}
+	keypad := map[string]any{"digits": "", "asking": false, "outcome": "", "message": ""}
+	if !reflect.DeepEqual(fields["keypad"], keypad) || !reflect.DeepEqual(fields["choices"], []any{}) || fields["card"] != "idle" {
 		t.Fatalf("a new terminal is %v", fields)
 	}
 }

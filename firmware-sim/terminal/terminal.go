@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
 	"github.com/galla-pay/galla/agent"
+	"github.com/galla-pay/galla/firmware-sim/card"
 	"github.com/galla-pay/galla/protocol"
 )
 
@@ -21,6 +23,10 @@ const (
 	// restartAfter is how long an agent that gave up stays down.
 	restartAfter = 2 * time.Second
 )
+
+// readerFile is the card reader's own ledger. The reader is another box than the
+// terminal; it only lies on the same disk.
+const readerFile = "card-reader.jsonl"
 
 // ErrClosed is returned by the switches of a terminal that was closed.
 var ErrClosed = errors.New("the terminal is closed")
@@ -34,9 +40,13 @@ type Config struct {
 	Brokers []string
 	// PanelKind is one of PanelKinds; "" is st7789.
 	PanelKind string
-	// DataDir is the terminal's disk: keys, token, spool. It is made when it is
-	// not there. "" takes a fresh one that Close removes.
+	// DataDir is the terminal's disk: keys, token, spool; the card reader beside
+	// it keeps its ledger there, too. It is made when it is not there. "" takes a
+	// fresh one that Close removes.
 	DataDir string
+	// NoKeys is a terminal that cannot ask its cashier, NoCardReader one that
+	// takes no cards.
+	NoKeys, NoCardReader bool
 	// Software is the version that the terminal tells the controller.
 	Software string
 	// Changed is told of every change of the state, one at a time and in order.
@@ -53,7 +63,9 @@ type Terminal struct {
 	network *network
 	glass   *glass
 	page    []byte
-	closed  chan struct{}
+	reader  *card.Reader    // nil: there is none
+	life    context.Context // ends with Close
+	end     context.CancelFunc
 
 	switches sync.Mutex // one switch is worked at a time
 	stop     context.CancelFunc
@@ -63,8 +75,9 @@ type Terminal struct {
 	mu      sync.Mutex
 	status  agent.Status
 	power   bool
-	boot    uint64        // counts power cycles; a status of an older one is not heard
-	changed chan struct{} // closed at the next change
+	keys    chan agent.Key // pressed and not read yet
+	boot    uint64         // counts power cycles; a status of an older one is not heard
+	changed chan struct{}  // closed at the next change
 }
 
 // New makes a terminal without power. It returns an error when the identity is
@@ -83,10 +96,10 @@ func New(cfg Config) (*Terminal, error) {
 	t := &Terminal{
 		cfg:     cfg,
 		network: newNetwork(),
-		closed:  make(chan struct{}),
 		changed: make(chan struct{}),
 		status:  agent.Status{Mode: protocol.ModeOff, Since: time.Now()},
 	}
+	t.life, t.end = context.WithCancel(context.Background())
 	var err error
 	if t.glass, err = newGlass(cfg.PanelKind, t.tellPages); err != nil {
 		return nil, err
@@ -102,6 +115,15 @@ func New(cfg Config) (*Terminal, error) {
 	}
 	if err != nil {
 		return nil, fmt.Errorf("the terminal's disk: %w", err)
+	}
+	if !cfg.NoCardReader {
+		t.reader, err = card.Open(card.Config{
+			File:    filepath.Join(t.cfg.DataDir, readerFile),
+			Changed: func() { t.change(func() {}) },
+		})
+		if err != nil {
+			return nil, err
+		}
 	}
 	return t, nil
 }
@@ -132,6 +154,7 @@ func (t *Terminal) PowerOn() error {
 	t.change(func() {
 		t.boot++
 		boot, t.power = t.boot, true
+		t.newKeys()
 		t.status = agent.Status{Mode: protocol.ModeStarting, Since: time.Now()}
 	})
 	go func(stopped chan struct{}) {
@@ -194,7 +217,7 @@ func (t *Terminal) Close() error {
 	if t.isClosed() {
 		return nil
 	}
-	close(t.closed)
+	t.end()
 	if err := t.powerOff(); err != nil {
 		return err
 	}
@@ -204,14 +227,7 @@ func (t *Terminal) Close() error {
 	return nil
 }
 
-func (t *Terminal) isClosed() bool {
-	select {
-	case <-t.closed:
-		return true
-	default:
-		return false
-	}
-}
+func (t *Terminal) isClosed() bool { return t.life.Err() != nil }
 
 // Identity returns who the terminal is.
 func (t *Terminal) Identity() protocol.Identity { return t.cfg.Identity }
@@ -225,7 +241,10 @@ func (t *Terminal) State() State {
 
 func (t *Terminal) state() State {
 	s := fromAgent(t.status, time.Now())
-	s.Power, s.Network = t.power, t.network.Plugged()
+	s.Power, s.Network, s.Card = t.power, t.network.Plugged(), NoReader
+	if t.reader != nil {
+		s.Card = t.reader.Doing()
+	}
 	return s
 }
 
@@ -301,6 +320,9 @@ func (t *Terminal) run(ctx context.Context, boot uint64) {
 			return
 		case <-wait.C:
 		}
+		t.mu.Lock()
+		t.newKeys()
+		t.mu.Unlock()
 	}
 }
 
@@ -310,6 +332,10 @@ func (t *Terminal) runAgent(ctx context.Context, boot uint64) error {
 	panel, err := t.glass.open()
 	if err != nil {
 		return fmt.Errorf("open the panel: %w", err)
+	}
+	hardware := agent.Hardware{Panel: panel, Kind: t.glass.kind, Keys: t.hardwareKeys()}
+	if t.reader != nil {
+		hardware.Card = t.reader
 	}
 	return agent.Run(ctx, agent.Config{
 		Identity:   t.cfg.Identity,
@@ -321,5 +347,5 @@ func (t *Terminal) runAgent(ctx context.Context, boot uint64) error {
 		Dial:       t.network.Dial,
 		Status:     func(s agent.Status) { t.hear(boot, s) },
 		Log:        t.cfg.Log,
-	}, agent.Hardware{Panel: panel, Kind: t.glass.kind})
+	}, hardware)
 }

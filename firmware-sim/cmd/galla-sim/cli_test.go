@@ -80,7 +80,7 @@ func TestHelp(t *testing.T) {
 		want []string
 	}{
 		{[]string{"--help"}, []string{"galla-sim demo --script", "phone pay", "terminal", "version"}},
-		{[]string{"terminal", "--help"}, []string{"Examples:", "--controller=URL", "--panel=KIND", "--listen=HOST:PORT", "--broker=URL", "--data=DIR"}},
+		{[]string{"terminal", "--help"}, []string{"Examples:", "--controller=URL", "--panel=KIND", "--listen=HOST:PORT", "--broker=URL", "--data=DIR", "--no-keys", "--no-card-reader", "POST /keys/{accept|reject|card|dqr|0..9|ok|clear}", "POST /card/tap"}},
 		{[]string{"phone", "pay", "--help"}, []string{"Examples:", "--decline", "--validate-only", "--twice", "--json", "Exit status: 0 paid"}},
 		{[]string{"demo", "--help"}, []string{"Examples:", "--script", "--controller-bin=PATH", "--data=DIR"}},
 	} {
@@ -169,5 +169,43 @@ func TestTerminal(t *testing.T) {
 		}
 	case <-time.After(20 * time.Second):
 		t.Fatal("it does not end")
+	}
+}
+
+// The flags take away what a terminal has; without them it has both.
+func TestTerminalWithoutKeysAndReader(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		flags      []string
+		keys, card bool
+	}{
+		{nil, true, true},
+		{[]string{"--no-keys"}, false, true},
+		{[]string{"--no-card-reader"}, true, false},
+		{[]string{"--no-keys", "--no-card-reader"}, false, false},
+	} {
+		t.Run(strings.Join(tt.flags, " "), func(t *testing.T) {
+			t.Parallel()
+			ctx, stop := context.WithCancel(t.Context())
+			defer stop()
+			out, errOut := newOutput(), newOutput()
+			ended := make(chan int, 1)
+			args := append([]string{"terminal", "--listen", "127.0.0.1:0", "--controller", "http://127.0.0.1:1/", "--data", t.TempDir()}, tt.flags...)
+			go func() { ended <- Run(ctx, args, out, errOut) }()
+			page := out.await(t, `http://127\.0\.0\.1:\d+/\n`)
+			_, body := get(t, strings.TrimSpace(page))
+			if strings.Contains(body, "data-key") != tt.keys || strings.Contains(body, "data-tap") != tt.card {
+				t.Errorf("keys %v, card reader %v; want %v, %v", strings.Contains(body, "data-key"), strings.Contains(body, "data-tap"), tt.keys, tt.card)
+			}
+			stop()
+			select {
+			case code := <-ended:
+				if code != 0 {
+					t.Fatalf("exit %d\n%s", code, errOut)
+				}
+			case <-time.After(20 * time.Second):
+				t.Fatal("it does not end")
+			}
+		})
 	}
 }

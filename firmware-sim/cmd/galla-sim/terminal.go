@@ -25,21 +25,35 @@ type terminalCommand struct {
 	Panel      string   `default:"st7789" placeholder:"KIND" help:"Panel: st7789 (${default})."`
 	Listen     string   `default:"127.0.0.1:8090" placeholder:"HOST:PORT" help:"Where the terminal's page is served (${default})."`
 	Broker     []string `placeholder:"URL" help:"Broker to use instead of those of the enrolment: mqtt://HOST:PORT or mqtts://HOST:PORT."`
-	Data       string   `placeholder:"DIR" help:"The terminal's disk: keys, token, spool. Without it a fresh one that is removed at the end."`
+	Data       string   `placeholder:"DIR" help:"The terminal's disk: keys, token, spool, and the card reader's ledger. Without it a fresh one that is removed at the end."`
 	Verbose    bool     `short:"v" help:"Log more."`
+
+	NoKeys       bool `help:"A terminal without keys: it cannot ask its cashier, and pulls no orders."`
+	NoCardReader bool `help:"A terminal without a card reader: it takes no cards."`
 }
 
 // Help is printed below the flags.
 func (terminalCommand) Help() string {
 	return `Against a sandbox controller a terminal needs nothing else: it makes its key and enrols.
 
-Served at --listen: the page, /panel.png, /state, and the switches
-POST /power/on, /power/off, /network/on, /network/off.
+Served at --listen: the page, and
+  GET  /panel.png, /state     what is on the glass, what the terminal is doing
+  POST /power/{on|off}        the plug
+  POST /network/{on|off}      the cable
+  POST /keys/{accept|reject|card|dqr|0..9|ok|clear}
+  POST /card/tap              a card on the reader: outcome=approve, decline,
+                              timeout (the bank never answers) or late (it approves
+                              after the reader gave up); if wanted last4, network,
+                              type, delayMillis (how long the bank thinks) and
+                              holdMillis (how long the card is held to the reader)
+  GET  /card                  what the reader has read
 
 Examples:
   galla-sim terminal
   galla-sim terminal --terminal testterminal1 --listen 127.0.0.1:8095 --data ./t1
-  curl -X POST http://127.0.0.1:8090/power/off`
+  curl -X POST http://127.0.0.1:8090/power/off
+  curl -X POST http://127.0.0.1:8090/keys/accept
+  curl -d outcome=approve -d last4=0042 http://127.0.0.1:8090/card/tap`
 }
 
 // config checks the flags; every mistake names its flag.
@@ -75,6 +89,9 @@ func (c *terminalCommand) config(talk console) (terminal.Config, error) {
 		DataDir:    c.Data,
 		Software:   "galla-sim " + version,
 		Log:        slog.New(slog.NewTextHandler(talk.err, &slog.HandlerOptions{Level: level})),
+
+		NoKeys:       c.NoKeys,
+		NoCardReader: c.NoCardReader,
 	}, nil
 }
 

@@ -23,6 +23,7 @@ type Device struct {
 	Name          string
 	Where         string // one line under the name
 	Width, Height int    // of the panel, in pixels
+	Keys, Card    bool   // it has keys, a card reader
 }
 
 // Assets are the routes of what both pages load: /base.css and /device.js.

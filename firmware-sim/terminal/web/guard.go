@@ -18,6 +18,7 @@ const (
 	CodeOrigin     = "FOREIGN_ORIGIN"
 	CodeHost       = "FOREIGN_HOST"
 	CodeConflict   = "CONFLICT"
+	CodeBusy       = "BUSY"
 	CodeUnverified = "UNVERIFIED"
 )
 

@@ -7,10 +7,21 @@ class Device {
     this.base = root.dataset.base;
     this.name = root.querySelector('h2').textContent;
     this.state = null;
+    this.pressed = Promise.resolve(); // keys reach the terminal in the order they were pressed
     for (const what of ['power', 'network']) {
       this.part('.' + what).addEventListener('click', () => this.flip(what));
     }
+    for (const button of this.parts('[data-key]')) {
+      button.addEventListener('click', () => this.press(button.dataset.key));
+    }
+    for (const button of this.parts('[data-tap]')) {
+      button.addEventListener('click', () => this.tap(button.dataset.tap));
+    }
+    // A page of one terminal types anywhere, one of several where its focus is.
+    (this.base === '' ? document : root).addEventListener('keydown', (event) => this.type(event));
   }
+
+  parts(selector) { return this.root.querySelectorAll(selector); }
 
   part(selector) { return this.root.querySelector(selector); }
 
@@ -34,6 +45,10 @@ class Device {
       button.setAttribute('aria-checked', String(state[what]));
       button.disabled = false;
     }
+    for (const button of this.parts('[data-key]')) button.disabled = !state.power;
+    for (const button of this.parts('[data-tap]')) button.disabled = state.card !== 'waiting';
+    const reader = this.part('.reader');
+    if (reader) reader.textContent = readerWords[state.card] || state.card;
   }
 
   frame(frame) { this.part('.panel').src = frame.png; }
@@ -45,7 +60,42 @@ class Device {
     this.part('.trouble').textContent = await post(this.base + '/' + what + '/' + to);
     button.disabled = false;
   }
+
+  press(key) {
+    this.pressed = this.pressed.then(async () => {
+      this.part('.trouble').textContent = await post(this.base + '/keys/' + key);
+    });
+  }
+
+  async tap(outcome) {
+    this.part('.trouble').textContent = await post(this.base + '/card/tap', { outcome });
+  }
+
+  // type has digits, Enter and Backspace of a keyboard work the terminal's keys.
+  type(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest('input, select, textarea')) return;
+    let key = event.key;
+    if (key === 'Enter') {
+      if (event.target.closest('button, a, summary')) return; // it presses that
+      key = 'ok';
+    } else if (key === 'Backspace') {
+      key = 'clear';
+    } else if (!/^[0-9]$/.test(key)) {
+      return;
+    }
+    const button = this.part('[data-key="' + key + '"]');
+    if (!button || button.disabled) return;
+    event.preventDefault();
+    this.press(key);
+  }
 }
+
+// What a page says of the card reader.
+const readerWords = {
+  idle: 'Card reader: not asked',
+  waiting: 'Card reader: put a card on it',
+  busy: 'Card reader: asking the bank',
+};
 
 // post sends a command and returns '' or, in words, why it was refused.
 async function post(path, body) {
