@@ -28,7 +28,7 @@ func run(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	binaries = dir
-	for _, program := range []string{"controller/cmd/galla-controller", "firmware-sim/cmd/galla-sim"} {
+	for _, program := range []string{"controller/cmd/galla-controller", "agent/cmd/galla-agent", "firmware-sim/cmd/galla-sim"} {
 		build := exec.Command("go", "build", "-o", dir+"/", "./"+program)
 		build.Dir = "../.."
 		if out, err := build.CombinedOutput(); err != nil {
@@ -113,8 +113,18 @@ func sessions(t *testing.T, byHand bool, build func(testing.TB, context.Context)
 			"altered":    alteredCommand,
 			"pos":        posCommand,
 			"status":     statusCommand,
-			"catcher":    catcherCommand,
-			"callbacks":  callbacksCommand,
+			"edc":        edcCommand,
+			"open":       openCommand,
+			"printed":    printedCommand,
+			"cancel":     cancelCommand,
+			"ours":       oursCommand,
+			"keys":       keysCommand,
+			"tap":        tapCommand,
+			"race":       raceCommand,
+			"catcher":    catcherCommand((*house).merchantServer),
+			"callbacks":  callbacksCommand((*house).merchantServer),
+			"desk":       catcherCommand((*house).deskServer),
+			"forwarded":  callbacksCommand((*house).deskServer),
 			"phone":      phoneCommand,
 			"intruder":   intruderCommand,
 			"forge":      forgeCommand,

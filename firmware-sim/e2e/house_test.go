@@ -4,12 +4,15 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/galla-pay/galla/protocol"
 )
 
 type houseKey struct{}
@@ -23,12 +26,14 @@ type house struct {
 	http, mqtt string // the controller's addresses, kept over restarts
 	controller *process
 	terminals  map[string]*terminal
-	catcher    *catcher
+	catcher    *catcher // the merchant's server
+	desk       *catcher // a POS under development, which no controller can call
 	noise      int // sales that only made traffic
 }
 
 type terminal struct {
 	*process
+	id  protocol.Identity
 	url string
 }
 
@@ -40,14 +45,23 @@ func newHouse(t testing.TB, s *stack, env *testscript.Env) *house {
 			t.Fatal(err)
 		}
 	}
-	h.catcher = newCatcher(t)
-	env.Setenv("CONTROLLER", h.url())
+	h.catcher, h.desk = newCatcher(t), newCatcher(t)
+	for name, value := range map[string]string{
+		"CONTROLLER": h.url(), "DESK": h.desk.URL,
+		// The administration works on the database itself.
+		"GALLA_DATABASE": s.database, "GALLA_SEAL_KEY_FILE": h.sealKey(),
+		"PATH": binaries + string(os.PathListSeparator) + env.Getenv("PATH"),
+	} {
+		env.Setenv(name, value)
+	}
 	return h
 }
 
 func of(ts *testscript.TestScript) *house { return ts.Value(houseKey{}).(*house) }
 
 func (h *house) url() string { return "http://" + h.http }
+
+func (h *house) sealKey() string { return filepath.Join(h.dir, "seal.key") }
 
 // stop ends everything; a controller that still runs must stop in good order.
 func (h *house) stop() {
@@ -95,7 +109,7 @@ func controllerCommand(ts *testscript.TestScript, neg bool, args []string) {
 func (h *house) startController(ts *testscript.TestScript) {
 	args := []string{
 		"serve", "--sandbox", "--callback-allow-private", "--listen", h.http, "--database", h.stack.database,
-		"--seal-key-file", filepath.Join(h.dir, "seal.key"),
+		"--seal-key-file", h.sealKey(),
 	}
 	if m := h.stack.mosquitto; m != nil {
 		args = append(args, "--broker", m.URL(), "--broker-username", m.AdminUsername, "--broker-password-file", h.stack.brokerPassword)
@@ -137,14 +151,15 @@ func terminalCommand(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: terminal NAME MERCHANT.STORE.TERMINAL")
 	}
-	ids := strings.Split(args[1], ".")
+	id, err := protocol.ParseIdentity(args[1])
+	ts.Check(err)
 	address, err := freeAddress()
 	ts.Check(err)
-	p, err := start(filepath.Join(binaries, "galla-sim"), "terminal", "--controller", h.url(), "--merchant", ids[0],
-		"--store", ids[1], "--terminal", ids[2], "--panel", "st7789", "--listen", address,
+	p, err := start(filepath.Join(binaries, "galla-sim"), "terminal", "--controller", h.url(), "--merchant", id.MerchantID,
+		"--store", id.StoreID, "--terminal", id.TerminalID, "--panel", "st7789", "--listen", address,
 		"--data", filepath.Join(h.dir, "terminal-"+args[0]))
 	ts.Check(err)
-	h.terminals[args[0]] = &terminal{p, "http://" + address}
+	h.terminals[args[0]] = &terminal{p, id, "http://" + address}
 	ts.Setenv(args[0], "http://"+address)
 }
 

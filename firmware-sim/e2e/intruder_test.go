@@ -187,6 +187,6 @@ func balanceCommand(ts *testscript.TestScript, neg bool, args []string) {
 		if d.Status == "" || d.Status == "PENDING" {
 			ts.Fatalf("%s has not ended: %s", id, body)
 		}
-		callbacksCommand(ts, false, []string{id, d.Status})
+		callbacksCommand((*house).merchantServer)(ts, false, []string{id, d.Status})
 	}
 }

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -23,20 +25,45 @@ type seen struct {
 	MerchantTransactionID string         `json:"merchantTransactionId"`
 	AmountPaise           protocol.Paise `json:"amountPaise"`
 	Result                string         `json:"result"`
-	SinceMs               int64          `json:"sinceMs"`
+	Reason                string         `json:"reason"`
+	ShortOrderID          string         `json:"shortOrderId"`
+	PayMode               string         `json:"payMode"`
+	Choices               []string       `json:"choices"`
+	Waiting               int            `json:"waiting"`
+	Card                  string         `json:"card"`
+	Keypad                struct {
+		Digits  string `json:"digits"`
+		Outcome string `json:"outcome"`
+		Message string `json:"message"`
+	} `json:"keypad"`
 }
 
-func (s seen) matches(conditions []string) bool {
+// matches reports whether all conditions hold: field=pattern.
+func (s seen) matches(ts *testscript.TestScript, conditions []string) bool {
+	facts := map[string]string{
+		"mode": s.Mode, "id": s.MerchantTransactionID, "amount": s.AmountPaise.Rupees(), "result": s.Result,
+		"reason": s.Reason, "short": s.ShortOrderID, "paymode": s.PayMode, "choices": strings.Join(s.Choices, ","),
+		"waiting": strconv.Itoa(s.Waiting), "card": s.Card,
+		"digits": s.Keypad.Digits, "pull": s.Keypad.Outcome, "message": s.Keypad.Message,
+	}
 	for _, c := range conditions {
 		key, want, _ := strings.Cut(c, "=")
-		got := map[string]string{
-			"mode": s.Mode, "id": s.MerchantTransactionID, "amount": s.AmountPaise.Rupees(), "result": s.Result,
-		}[key]
-		if got != want {
+		got, known := facts[key]
+		if !known {
+			ts.Fatalf("%s: a terminal says nothing of %s", c, key)
+		}
+		if !like(ts, got, want) {
 			return false
 		}
 	}
 	return true
+}
+
+// like compares with a pattern, in which * stands for anything.
+func like(ts *testscript.TestScript, got, pattern string) bool {
+	ok, err := path.Match(pattern, got)
+	ts.Check(err)
+	return ok
 }
 
 func look(ctx context.Context, tm *terminal) (seen, string) {
@@ -48,7 +75,7 @@ func look(ctx context.Context, tm *terminal) (seen, string) {
 	return s, body
 }
 
-// awaitCommand: await NAME [mode=...] [id=...] [amount=RUPEES] [result=...]
+// awaitCommand: await NAME field=pattern... waits until the terminal says so.
 func awaitCommand(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: await NAME condition...")
@@ -56,7 +83,7 @@ func awaitCommand(ts *testscript.TestScript, neg bool, args []string) {
 	tm := of(ts).terminal(ts, args[0])
 	until(ts, tm.process, "await "+strings.Join(args, " "), func(ctx context.Context) (string, bool) {
 		s, body := look(ctx, tm)
-		return body, s.matches(args[1:])
+		return body, s.matches(ts, args[1:])
 	})
 }
 
@@ -71,7 +98,7 @@ func neverCommand(ts *testscript.TestScript, neg bool, args []string) {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for range 100 {
-		if s, body := look(context.Background(), tm); s.matches(args[1:]) {
+		if s, body := look(context.Background(), tm); s.matches(ts, args[1:]) {
 			ts.Fatalf("never %v, and yet: %s", args, body)
 		}
 		<-tick.C

@@ -26,7 +26,7 @@ func doors() []string {
 	return []string{
 		"controller/internal/payapi/...", "controller/internal/upiapi/...", "controller/internal/console/...",
 		"controller/internal/mqttlink/...", "controller/internal/callback/...", "controller/internal/eventapi/...",
-		"controller/internal/admin/...", "controller/internal/deviceapi/...", "controller/internal/brokerauth/...",
+		"controller/internal/admin", "controller/internal/deviceapi/...", "controller/internal/brokerauth/...",
 		"controller/internal/network/...", "controller/internal/apidoc/...",
 	}
 }

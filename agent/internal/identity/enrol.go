@@ -34,6 +34,8 @@ const (
 type Refusal struct {
 	Code    string // of protocol.EnrolError, or "HTTP 500"
 	Message string
+
+	busy bool // it said so of the moment, not of us
 }
 
 // Error implements error.

@@ -30,6 +30,7 @@ type storage interface {
 	mqttlink.Reader
 	callbackRows
 	callbackLog
+	paymentRows
 	secrets
 	Migrate(ctx context.Context) error
 	Seed(ctx context.Context, data merchant.Data) error

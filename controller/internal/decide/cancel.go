@@ -64,14 +64,16 @@ func (d Cancel) Decide(tx *Tx) (Cancelled, error) {
 // the network that an operator has (DESIGN section 3.2, Resolved).
 type Resolve struct {
 	PaymentID string
+	Original  string // of a refund, the payment that it gives back
 	Paid      bool
 	Reference string // the UTR or RRN of the evidence, where it was paid
 	Actor     string
 }
 
-// Needs names the payment and the credit that the evidence is of.
+// Needs names the payment, a refund's original, and the credit that the evidence
+// is of.
 func (d Resolve) Needs() Needs {
-	return Needs{Payments: []string{d.PaymentID}, Credits: []TxnKey{d.credit()}}
+	return Needs{Payments: withOriginal(d.PaymentID, d.Original), Credits: []TxnKey{d.credit()}}
 }
 
 func (d Resolve) credit() TxnKey { return TxnKey{OrgID: "EVIDENCE", TxnID: d.PaymentID} }
@@ -94,7 +96,7 @@ func (d Resolve) Decide(tx *Tx) (payment.Payment, error) {
 	if err != nil {
 		return p, err
 	}
-	if d.Paid && !replay {
+	if d.Paid && !replay && p.Solution != payment.Refund { // a refund's money left
 		tx.PutCredit(Credit{TxnKey: d.credit(), PaymentID: p.ID, Amount: p.Amount, State: CreditApplied, At: tx.Now()})
 	}
 	return p, nil

@@ -28,7 +28,9 @@ func move(tx *Tx, p payment.Payment, h payment.Happening) (payment.Payment, erro
 	}
 	release(tx, moved, moved.Reason != payment.ReasonSuperseded)
 	if moved.Solution == payment.Refund && moved.State != payment.Succeeded {
-		giveBack(tx, moved)
+		if err := giveBack(tx, moved); err != nil {
+			return p, err
+		}
 	}
 	// Without a URL the notice is sent to nobody, and still is in the merchant's
 	// feed of events.

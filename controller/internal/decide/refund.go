@@ -77,12 +77,19 @@ func (d Refund) Decide(tx *Tx) (payment.Payment, error) {
 	return p, nil
 }
 
-// giveBack frees what a failed refund had reserved.
-func giveBack(tx *Tx, refund payment.Payment) {
-	if original, ok := tx.Payment(refund.Original); ok {
-		original.Refunded -= refund.Amount
-		tx.PutPayment(original)
+// errNoOriginal: a decision that may fail a refund did not name its original.
+var errNoOriginal = errors.New("a refund fails, and its original is not at hand")
+
+// giveBack frees what a failed refund had reserved. The original must be among
+// the decision's needs.
+func giveBack(tx *Tx, refund payment.Payment) error {
+	original, ok := tx.Payment(refund.Original)
+	if !ok {
+		return errNoOriginal
 	}
+	original.Refunded -= refund.Amount
+	tx.PutPayment(original)
+	return nil
 }
 
 // Remind sends a collect request that is still open to the customer once more.

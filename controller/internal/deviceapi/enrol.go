@@ -1,8 +1,9 @@
 // Package deviceapi is the front door for terminals over HTTP: enrolment.
 // Everything else a terminal says goes over MQTT (package mqttlink).
 //
-// Only the sandbox's enrolment exists: it trusts whoever reaches it, so it
-// answers nobody but this machine (phonepe-api: The sandbox).
+// A terminal enrols by a code that an operator made for it (package enrol). The
+// sandbox has a door without codes beside it: that trusts whoever reaches it, so
+// it answers nobody but this machine (phonepe-api: The sandbox).
 package deviceapi
 
 import (
@@ -36,29 +37,40 @@ type Config struct {
 	Provision func(ctx context.Context, id protocol.Identity, token string) error
 	// Kick cuts a connection that uses the old credentials; it may be nil.
 	Kick func(id protocol.Identity)
-	// Brokers, RootKey and KeySet go into the answer.
+	// Brokers, RootKey and KeySet go into the answer. Keys, where it is set, is
+	// asked for the key set of the moment instead.
 	Brokers []string
 	RootKey ed25519.PublicKey
 	KeySet  []byte
-	// AllowFrom are the addresses that may enrol besides loopback.
+	Keys    func() []byte
+	// AllowFrom are the addresses that may enrol without a code besides loopback.
 	AllowFrom []netip.Prefix
-	Log       *slog.Logger
+	// Codes takes codes; enrol.Registrar is one. The sandbox's route does without.
+	Codes Codes
+	Log   *slog.Logger
 }
 
-// API is the door. Register puts its routes on an engine.
-type API struct{ Config }
+// API is the door. Register and RegisterCodes put its routes on an engine.
+type API struct {
+	Config
+	limit *limiter
+}
 
 // New makes the door.
-func New(c Config) *API { return &API{c} }
+func New(c Config) *API { return &API{Config: c, limit: newLimiter()} }
 
 // Register adds the sandbox's route. Do not call it outside the sandbox.
 func (a *API) Register(r gin.IRouter) { r.POST(protocol.EnrolPath, a.enrol) }
+
+// RegisterCodes adds the route for codes, in the sandbox and out of it.
+func (a *API) RegisterCodes(r gin.IRouter) { r.POST(protocol.EnrolCodePath, a.enrolByCode) }
 
 // The codes of a refused enrolment. Values are on the wire: never change one.
 const (
 	codeForbidden       = "FORBIDDEN"
 	codeBadRequest      = "BAD_REQUEST"
 	codeInvalidTerminal = "INVALID_TERMINAL_ID"
+	codeTooMany         = "TOO_MANY_REQUESTS"
 	codeInternal        = "INTERNAL_SERVER_ERROR"
 )
 
@@ -99,15 +111,24 @@ func (a *API) enrol(c *gin.Context) {
 // give makes a token, stores its hash with the device's key, and lets the
 // terminal into the broker.
 func (a *API) give(ctx context.Context, id protocol.Identity, publicKey []byte) (protocol.EnrolAnswer, error) {
+	token, hash := newToken()
+	if _, err := journal.Do(ctx, a.Journal, decide.Enrol{Identity: id, PublicKey: publicKey, TokenHash: hash}); err != nil {
+		return protocol.EnrolAnswer{}, err
+	}
+	return a.letIn(ctx, id, token)
+}
+
+// newToken draws a token of 256 bits, and its hash.
+func newToken() (token string, hash []byte) {
 	var random [32]byte
-	if _, err := rand.Read(random[:]); err != nil {
-		return protocol.EnrolAnswer{}, err
-	}
-	token := base64.RawURLEncoding.EncodeToString(random[:])
-	hash := sha256.Sum256([]byte(token))
-	if _, err := journal.Do(ctx, a.Journal, decide.Enrol{Identity: id, PublicKey: publicKey, TokenHash: hash[:]}); err != nil {
-		return protocol.EnrolAnswer{}, err
-	}
+	_, _ = rand.Read(random[:]) // never fails (crypto/rand)
+	token = base64.RawURLEncoding.EncodeToString(random[:])
+	sum := sha256.Sum256([]byte(token))
+	return token, sum[:]
+}
+
+// letIn tells the broker of a token whose hash is stored, and makes the answer.
+func (a *API) letIn(ctx context.Context, id protocol.Identity, token string) (protocol.EnrolAnswer, error) {
 	if a.Provision != nil {
 		if err := a.Provision(ctx, id, token); err != nil {
 			return protocol.EnrolAnswer{}, err
@@ -116,8 +137,12 @@ func (a *API) give(ctx context.Context, id protocol.Identity, publicKey []byte) 
 	if a.Kick != nil {
 		a.Kick(id)
 	}
+	keySet := a.KeySet
+	if a.Keys != nil {
+		keySet = a.Keys()
+	}
 	return protocol.EnrolAnswer{
-		Identity: id, Token: token, Brokers: a.Brokers, RootKey: a.RootKey, KeySet: string(a.KeySet),
+		Identity: id, Token: token, Brokers: a.Brokers, RootKey: a.RootKey, KeySet: string(keySet),
 	}, nil
 }
 

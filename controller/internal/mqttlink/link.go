@@ -53,7 +53,9 @@ type Publisher interface {
 type Config struct {
 	Journal *journal.Journal
 	Reader  Reader
-	// Key signs states; KeySet is the set that it stands in, signed by the root.
+	// Keys sign states. Where it is nil, Key signs for ever, and KeySet is the
+	// set that it stands in, signed by the root.
+	Keys   Keys
 	Key    protocol.SigningKey
 	KeySet []byte
 	Log    *slog.Logger
@@ -67,6 +69,7 @@ type Link struct {
 	Config
 	publisher Publisher
 	keys      *keyring
+	audience  *audience
 	queues    [workers]chan inbound
 	seed      maphash.Seed
 
@@ -87,8 +90,11 @@ func New(c Config) *Link {
 	if c.Counted == nil {
 		c.Counted = func(string) {}
 	}
+	if c.Keys == nil {
+		c.Keys = oneKey{c.Key, c.KeySet}
+	}
 	l := &Link{
-		Config: c, keys: newKeyring(c.Reader), seed: maphash.MakeSeed(),
+		Config: c, keys: newKeyring(c.Reader), audience: newAudience(), seed: maphash.MakeSeed(),
 		pending: map[protocol.Identity]string{}, told: map[protocol.Identity]uint64{}, wake: make(chan struct{}, 1),
 	}
 	for i := range l.queues {
@@ -108,6 +114,7 @@ func (l *Link) Run(ctx context.Context) {
 	}
 	wg.Go(func() { l.tellAll(ctx) })
 	wg.Go(func() { l.sweep(ctx) })
+	wg.Go(func() { l.spread(ctx) })
 	wg.Wait()
 }
 
@@ -194,13 +201,11 @@ func (l *Link) tellAll(ctx context.Context) {
 func (l *Link) publish(w decide.Wanted, nonce string) {
 	id := w.Terminal.Identity
 	topic := protocol.CommandTopic(id)
-	if nonce != "" {
-		if err := l.publisher.Publish(topic, l.KeySet); err != nil {
-			l.Counted("publish_failed")
-			return
-		}
+	key, set, version := l.Keys.Current()
+	if (nonce != "" || !l.audience.has(id, version)) && !l.publishKeys(id, set, version) {
+		return
 	}
-	message, err := l.Key.Sign(protocol.PurposeDown, w.State(nonce))
+	message, err := key.Sign(protocol.PurposeDown, w.State(nonce))
 	if err != nil {
 		l.Log.Error("cannot sign a state", "terminal", id, "error", err)
 		l.Counted("publish_failed")

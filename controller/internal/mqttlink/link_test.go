@@ -57,7 +57,7 @@ func syncAnswered(t *testing.T, w *world, g *terminal) {
 	s := g.sync()
 	row := w.terminal(t, g.id)
 	if s.Seq != row.Seq || s.Epoch != g.epoch || s.AckSeq != 0 || s.Sale != nil || s.Result != nil ||
-		s.Display != (protocol.Display{MerchantName: "Galla Test Store", Label: row.Label}) {
+		s.Display != (protocol.Display{MerchantName: "Galla Test Store", Label: row.Label, Pull: true}) {
 		t.Errorf("state %+v of %+v", s, row)
 	}
 	if row.Session != g.session || row.Mode != protocol.ModeOffline || !row.GoneAt.IsZero() || row.LastSeen.IsZero() {

@@ -56,13 +56,21 @@ func (l *Link) handle(ctx context.Context, m inbound) {
 		l.Log.Warn("message of a terminal refused", "terminal", m.id, "error", err)
 		return
 	}
+	_, _, newest := l.Keys.Current()
 	switch {
 	case up.Report != nil && m.leaf == "report" && len(up.Report.Facts) <= maxFacts:
+		l.audience.heard(m.id, newest, up.Report.Type == protocol.TypeSync)
 		err = l.report(ctx, *up.Report)
 	case up.Heartbeat != nil && m.leaf == "report":
+		l.audience.heard(m.id, newest, false)
 		err = l.heartbeat(ctx, *up.Heartbeat)
+	case up.Pull != nil && m.leaf == "report":
+		_, err = journal.Do(ctx, l.Journal, decide.Claim{Pull: *up.Pull})
+		l.tell(m.id, "") // the answer is in the state
+		l.Counted("pull")
 	case up.Presence != nil && m.leaf == "presence":
 		_, err = journal.Do(ctx, l.Journal, decide.Gone{Presence: *up.Presence})
+		l.audience.gone(m.id)
 		l.Counted("presence")
 	default:
 		l.Counted("report_refused")

@@ -10,7 +10,6 @@ import (
 	paho "github.com/eclipse/paho.mqtt.golang"
 
 	"github.com/galla-pay/galla/protocol"
-	"github.com/galla-pay/galla/protocol/protocoltest"
 )
 
 // terminal is a terminal played by paho, the agent's client.
@@ -28,7 +27,8 @@ type terminal struct {
 	wire     chan net.Conn
 	commands chan []byte
 	lost     chan struct{}
-	keys     protocol.PublicKeys // that the key set has brought
+	version  uint64              // of the newest key set
+	keys     protocol.PublicKeys // that it has brought
 }
 
 // join enrols a terminal, connects it, and has it sync.
@@ -46,7 +46,7 @@ func join(t *testing.T, w *world, v venue, id protocol.Identity) *terminal {
 // connect logs in, on a new session with its last will.
 func (g *terminal) connect() {
 	g.t.Helper()
-	g.session, g.keys = rand.Text(), nil
+	g.session = rand.Text()
 	g.wire, g.commands, g.lost = make(chan net.Conn, 1), make(chan []byte, 1024), make(chan struct{})
 	commands, lost, wire := g.commands, g.lost, g.wire
 	options := paho.NewClientOptions().AddBroker("tcp://"+g.v.addr()).
@@ -165,15 +165,17 @@ func (g *terminal) sync() protocol.State {
 	return g.state("the answer to the sync", func(s protocol.State) bool { return s.Nonce == nonce })
 }
 
-// peek takes the next message; a key set is believed.
+// peek takes the next message; a key set that is newer is believed.
 func (g *terminal) peek() []byte {
 	g.t.Helper()
 	select {
 	case m := <-g.commands:
 		if protocol.PurposeOf(m) == protocol.PurposeKeys {
-			_, keys, err := protocol.OpenKeySet(m, protocoltest.Public("root"))
+			version, keys, err := protocol.OpenKeySet(m, g.w.root)
 			must(g.t, err)
-			g.keys = keys
+			if version > g.version {
+				g.version, g.keys = version, keys
+			}
 		}
 		return m
 	case <-g.lost:

@@ -42,7 +42,9 @@ type world struct {
 	mouth    *mouth // what the link publishes through
 	log      *slog.Logger
 	tills    int
-	messages map[string]int // Counted; guarded by news.mu
+	root     ed25519.PublicKey // which terminals have pinned
+	keys     mqttlink.Keys     // that a link signs with
+	messages map[string]int    // Counted; guarded by news.mu
 }
 
 // newWorld has a house with that many terminals, and no link yet.
@@ -68,8 +70,19 @@ func newWorld(t *testing.T, tills int) *world {
 	w.log = slog.New(&bell{news: w.news})
 	w.reader = &reader{Reader: w.DB}
 	w.mouth = &mouth{}
+	keySet, err := protocol.SignKeySet(protocoltest.Key("root"), 1, protocoltest.Public("online"))
+	must(t, err)
+	w.root, w.keys = protocoltest.Public("root"), oneKey(keySet)
 	return w
 }
+
+// oneKey is a key set that never changes.
+type oneKey []byte
+
+func (k oneKey) Current() (protocol.SigningKey, []byte, uint64) {
+	return protocoltest.Key("online"), k, 1
+}
+func (k oneKey) Changed() <-chan struct{} { return nil }
 
 // till is the identity of a terminal; 0 is that of the goldens.
 func till(n int) protocol.Identity {
@@ -83,12 +96,7 @@ func till(n int) protocol.Identity {
 // start runs a new link over the house until stop, or the end of the test.
 func (w *world) start() {
 	w.t.Helper()
-	keySet, err := protocol.SignKeySet(protocoltest.Key("root"), 1, protocoltest.Public("online"))
-	must(w.t, err)
-	l := mqttlink.New(mqttlink.Config{
-		Journal: w.Journal, Reader: w.reader, Key: protocoltest.Key("online"), KeySet: keySet, Log: w.log,
-		Counted: w.count,
-	})
+	l := mqttlink.New(mqttlink.Config{Journal: w.Journal, Reader: w.reader, Keys: w.keys, Log: w.log, Counted: w.count})
 	l.Attach(w.mouth)
 	w.link.Store(l)
 	end := running(w.t, l.Run)

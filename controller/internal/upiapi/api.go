@@ -1,14 +1,13 @@
-// Package upiapi is the front door for the UPI network: ReqValQr and ReqPay as
-// XML over HTTP (upi-switch; PRD 3.6, 5, 8). It reads and verifies a message,
-// submits one decision to the journal, and answers in the PRD's codes, whose
-// one table is decide.Codes.
+// Package upiapi is the front door for the UPI network: ReqValQr, ReqPay and
+// ReqCollectResult as XML over HTTP (upi-switch; PRD 3.6, 5, 8; package network
+// says what a collect request is). It reads and verifies a message, submits one
+// decision to the journal, and answers in the PRD's codes, whose one table is
+// decide.Codes.
 package upiapi
 
 import (
 	"context"
 	"crypto/ecdsa"
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"io"
 	"log/slog"
@@ -51,6 +50,11 @@ type Config struct {
 	// Sandbox: some messages may come unsigned, and DeclinedPayer is declined.
 	Sandbox bool
 	Log     *slog.Logger
+	// Sign signs the answers to ReqCollectResult; nil leaves them unsigned.
+	Sign func(doc []byte) ([]byte, error)
+	// Certificate is that of the key by which we sign, in PEM, for the network to
+	// fetch; nil where there is none.
+	Certificate []byte
 	// Answered is told every answer's message and code; it may be nil.
 	Answered func(message string, code decide.Code)
 }
@@ -70,6 +74,10 @@ func New(c Config) *API {
 func (a *API) Register(r gin.IRouter) {
 	r.POST("/api/v1/dynamic-qr/validate", a.validate)
 	r.POST("/api/v1/dynamic-qr/pay", a.pay)
+	r.POST("/api/v1/collect/result", a.collectResult)
+	if a.Certificate != nil {
+		r.GET("/api/v1/dynamic-qr/certificate", a.certificate)
+	}
 }
 
 // read returns the whole message, or an error that is answered BR.
@@ -94,25 +102,11 @@ func (a *API) verify(doc []byte, orgID string) ([]byte, error) {
 		}
 		return nil, badSignature("the message must be signed")
 	}
-	return upixml.Verify(doc, certificates(org), time.Now())
+	return upixml.Verify(doc, upixml.Certificates(org.Certificates), time.Now())
 }
 
 func badSignature(message string) error {
 	return &upixml.Error{Code: string(decide.CodeBadSignature), Message: message}
-}
-
-func certificates(org merchant.Organisation) []*x509.Certificate {
-	var certs []*x509.Certificate
-	for _, text := range org.Certificates {
-		block, _ := pem.Decode([]byte(text))
-		if block == nil {
-			continue
-		}
-		if cert, err := x509.ParseCertificate(block.Bytes); err == nil {
-			certs = append(certs, cert)
-		}
-	}
-	return certs
 }
 
 // payee looks a VPA up.

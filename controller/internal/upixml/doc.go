@@ -1,7 +1,10 @@
 // Package upixml is the XML of the UPI side: it reads ReqValQr, ReqPay and
 // ReqChkTxn, writes RespValQr, RespPay and RespChkTxn (PRD 8, upi-switch:
-// Messages), and checks and makes XML-DSig signatures. It decides nothing about
-// money and knows neither HTTP nor the database; upiapi is its only caller.
+// Messages), and checks and makes XML-DSig signatures. For what we ask of the
+// network it writes ReqCollect, ReqRefund and ReqChkTxn and reads their answers,
+// and it reads ReqCollectResult, by which the network tells how a collect request
+// ended. It decides nothing about money and knows neither HTTP nor the database;
+// upiapi and network are its only callers.
 //
 // # How a message is opened
 //

@@ -27,7 +27,15 @@ var shapes = map[string][]string{
 	"ReqChkTxn":  {"MsgID", "Ts", "OrgID", "OrgTxnID"},
 	"RespValQr":  {"MsgID", "Status", "Message", "VerToken", "ExpiresAt", "Ts"},
 	"RespPay":    {"MsgID", "Status", "Message", "Result", "TxnID", "SettlementAmount", "Timestamp"},
-	"RespChkTxn": {"MsgID", "Status", "Message", "TxnID", "TxnStatus", "Amount", "SettlementAmount", "Rrn", "Ts"},
+	"RespChkTxn": {"MsgID", "Status", "Message", "TxnID", "TxnStatus", "CreditTxnID", "Amount", "SettlementAmount", "Rrn", "Ts"},
+
+	"ReqCollect": {"MsgID", "Ts", "OrgID", "TxnID", "Kind", "PayerAddr", "PayerMobile", "PayeeAddr", "Amount", "Curr", "Note",
+		"ExpireAfter"},
+	"RespCollect":       {"MsgID", "Status", "Message", "TxnID", "Ts"},
+	"ReqCollectResult":  {"MsgID", "Ts", "OrgID", "OrgTxnID", "TxnID", "Status", "PayerAddr", "Amount", "Rrn"},
+	"RespCollectResult": {"MsgID", "Status", "Message", "Result", "TxnID", "Ts"},
+	"ReqRefund":         {"MsgID", "Ts", "OrgID", "TxnID", "OrgTxnID", "Type", "Amount", "PayeeAddr"},
+	"RespRefund":        {"MsgID", "Status", "Message", "TxnID", "Rrn", "Ts"},
 }
 
 // document is what one pass over the tokens found.

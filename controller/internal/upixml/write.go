@@ -40,6 +40,7 @@ type RespChkTxn struct {
 	Message          string
 	TxnID            string
 	TxnStatus        string // SUCCESS, FAILED, PENDING or REVERSED; "" in an error answer
+	CreditTxnID      string // of a collect request that was paid: the TxnID of the money, as ReqCollectResult names it
 	Amount           protocol.Paise
 	SettlementAmount protocol.Paise
 	Rrn              string
@@ -82,6 +83,7 @@ func (m RespChkTxn) XML() []byte {
 	w.text("TxnID", m.TxnID)
 	if m.TxnStatus != "" {
 		w.text("TxnStatus", m.TxnStatus)
+		w.text("CreditTxnID", m.CreditTxnID)
 		w.text("Amount", m.Amount.Rupees())
 		w.text("SettlementAmount", m.SettlementAmount.Rupees())
 	}
