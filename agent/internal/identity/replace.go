@@ -1,7 +1,6 @@
 package identity
 
 import (
-	"bytes"
 	"crypto/ed25519"
 	"encoding/json"
 	"errors"
@@ -137,19 +136,4 @@ func (s *Store) tidy(keep string) {
 			_ = os.Remove(filepath.Join(s.dir, name))
 		}
 	}
-}
-
-// Enrolled says whose credentials are stored, or ErrNotEnrolled. It is for
-// people: it does not check whether they are any good.
-func (s *Store) Enrolled() (protocol.Identity, error) {
-	if s.dir == "" {
-		return protocol.Identity{}, ErrNotEnrolled
-	}
-	text, err := s.read(enrolmentFile)
-	if err != nil {
-		return protocol.Identity{}, errors.Join(ErrNotEnrolled, err)
-	}
-	var e enrolment
-	err = json.NewDecoder(bytes.NewReader(text)).Decode(&e)
-	return e.Identity, err
 }

@@ -76,7 +76,7 @@ func (State) event() {}
 // Session is a terminal's connection, over all reconnects. Make one with New.
 type Session struct {
 	cfg     Config
-	tls     tls.Config // of mqtts brokers, without their names
+	tls     *tls.Config // of mqtts brokers, without their names
 	inbox   inbox
 	trouble complaints
 
@@ -97,7 +97,7 @@ func New(cfg Config) (*Session, error) {
 	}
 	return &Session{
 		cfg:     cfg,
-		tls:     tls.Config{MinVersion: tls.VersionTLS12},
+		tls:     cfg.Credentials.TLS(),
 		inbox:   inbox{signal: make(chan struct{}, 1)},
 		trouble: complaints{log: cfg.Log},
 		said:    make(chan struct{}, 1),

@@ -14,6 +14,7 @@ import (
 	"sync"
 
 	"github.com/galla-pay/galla/controller/internal/broker"
+	"github.com/galla-pay/galla/controller/internal/brokerauth"
 	"github.com/galla-pay/galla/controller/internal/journal"
 	"github.com/galla-pay/galla/controller/internal/mosquitto"
 	"github.com/galla-pay/galla/controller/internal/mqttlink"
@@ -23,10 +24,11 @@ import (
 
 // brokerFlags say which broker terminals meet at.
 type brokerFlags struct {
-	Broker             string `placeholder:"mqtt://HOST:PORT" help:"Use an existing Mosquitto with its dynamic-security plug-in instead of the embedded broker; mqtts:// for TLS."`
+	Broker             string `placeholder:"mqtt://HOST:PORT" help:"Use an existing broker instead of the embedded one: Mosquitto with its dynamic-security plug-in, or another with --broker-auth-secret-file; mqtts:// for TLS."`
 	BrokerUsername     string `help:"An administrator of the broker's dynamic security."`
 	BrokerPasswordFile string `placeholder:"FILE" help:"Its password."`
 	BrokerCA           string `name:"broker-ca" placeholder:"FILE" help:"The certificate authority (PEM) that the broker's certificate must come from."`
+	BrokerAuthFile     string `name:"broker-auth-secret-file" placeholder:"FILE" help:"For EMQX and others without Mosquitto's dynamic security: the bearer token with which the broker asks /broker/v1/auth and /broker/v1/acl what a terminal may do."`
 	BrokerPublic       string `placeholder:"mqtts://HOST:PORT" help:"The broker's address as terminals reach it, where that is another."`
 }
 
@@ -166,8 +168,15 @@ func (e *embedded) Ready() error {
 // external is an existing broker.
 type external struct {
 	*mqttlink.External
-	dynsec *mosquitto.DynSec
+	keeper terminalKeeper
 	public string
+}
+
+// terminalKeeper lets terminals in at an existing broker and shuts them out:
+// Mosquitto's dynamic security, or our own door that the broker asks.
+type terminalKeeper interface {
+	Provision(ctx context.Context, id protocol.Identity, token string) error
+	Revoke(ctx context.Context, id protocol.Identity) error
 }
 
 func (f brokerFlags) newExternal(ctx context.Context, c *controller) (*external, error) {
@@ -182,17 +191,9 @@ func (f brokerFlags) newExternal(ctx context.Context, c *controller) (*external,
 	if err != nil {
 		return nil, err
 	}
-	dynsec, err := mosquitto.New(ctx, mosquitto.Options{
-		URL: f.Broker, Username: f.BrokerUsername, Password: password, TLS: conf, Log: c.log,
-	})
+	keeper, err := f.newKeeper(ctx, c, password, conf)
 	if err != nil {
-		return nil, fmt.Errorf("--broker %s: %w", f.Broker, err)
-	}
-	if err := dynsec.EnsureDefaults(ctx); err != nil {
-		return nil, fmt.Errorf("--broker %s: %w", f.Broker, err)
-	}
-	if err := dynsec.EnsureController(ctx, f.BrokerUsername, password); err != nil {
-		return nil, fmt.Errorf("--broker %s: %w", f.Broker, err)
+		return nil, err
 	}
 	link, err := mqttlink.NewExternal(mqttlink.External{
 		URL: f.Broker, Username: f.BrokerUsername, Password: password, TLS: conf, Receive: c.link.Receive, Log: c.log,
@@ -200,11 +201,39 @@ func (f brokerFlags) newExternal(ctx context.Context, c *controller) (*external,
 	if err != nil {
 		return nil, err
 	}
-	e := &external{External: link, dynsec: dynsec, public: f.BrokerPublic}
+	e := &external{External: link, keeper: keeper, public: f.BrokerPublic}
 	if e.public == "" {
 		e.public = f.Broker
 	}
 	return e, nil
+}
+
+// newKeeper makes the broker's keeper of terminals; of a broker that asks, also
+// the door that answers it.
+func (f brokerFlags) newKeeper(ctx context.Context, c *controller, password string, conf *tls.Config) (terminalKeeper, error) {
+	if f.BrokerAuthFile != "" {
+		secret, err := readPassword(f.BrokerAuthFile)
+		if err != nil {
+			return nil, fmt.Errorf("--broker-auth-secret-file: %w", err)
+		}
+		if c.brokerDoor, err = brokerauth.New(brokerauth.Config{Reader: c.db, Secret: secret, Log: c.log}); err != nil {
+			return nil, fmt.Errorf("--broker-auth-secret-file: %w", err)
+		}
+		return &brokerauth.Kicker{URL: f.Broker, TLS: conf, Secret: secret}, nil
+	}
+	dynsec, err := mosquitto.New(ctx, mosquitto.Options{
+		URL: f.Broker, Username: f.BrokerUsername, Password: password, TLS: conf, Log: c.log,
+	})
+	if err == nil {
+		err = dynsec.EnsureDefaults(ctx)
+	}
+	if err == nil {
+		err = dynsec.EnsureController(ctx, f.BrokerUsername, password)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("--broker %s: %w", f.Broker, err)
+	}
+	return dynsec, nil
 }
 
 func (f brokerFlags) tls() (*tls.Config, error) {
@@ -226,11 +255,11 @@ func (f brokerFlags) tls() (*tls.Config, error) {
 func (e *external) Close(context.Context) error { return nil } // Run ends with its context
 
 func (e *external) Provision(ctx context.Context, id protocol.Identity, token string) error {
-	return e.dynsec.Provision(ctx, id, token)
+	return e.keeper.Provision(ctx, id, token)
 }
 
 func (e *external) Revoke(ctx context.Context, id protocol.Identity) error {
-	return e.dynsec.Revoke(ctx, id)
+	return e.keeper.Revoke(ctx, id)
 }
 
 func (e *external) URL() string    { return e.public }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/galla-pay/galla/controller/internal/decide"
 	"github.com/galla-pay/galla/controller/internal/deviceapi"
+	"github.com/galla-pay/galla/controller/internal/eventapi"
 	"github.com/galla-pay/galla/controller/internal/limit"
 	"github.com/galla-pay/galla/controller/internal/ops"
 	"github.com/galla-pay/galla/controller/internal/payapi"
@@ -48,6 +49,13 @@ func (c *controller) newRouter() http.Handler {
 	r.NoRoute(addresses, payapi.NotFound)
 	r.NoMethod(addresses, payapi.MethodNotAllowed)
 
+	c.pay = payapi.New(payapi.Config{
+		Journal: c.journal, Reader: c.db, Directory: c.people.get, LinkKey: c.keys.link, OrgID: c.OrgID,
+		Sandbox: c.Sandbox, Log: c.log, Allow: c.limits.merchants.Allow,
+	})
+	c.events = eventapi.New(eventapi.Config{
+		Feed: c.db, Directory: c.people.get, Verify: c.pay.Verify, Compose: c.callback.Compose, Log: c.log,
+	})
 	c.pay.Register(limited)
 	c.events.Register(limited)
 	upiapi.New(upiapi.Config{
@@ -55,12 +63,17 @@ func (c *controller) newRouter() http.Handler {
 		Sandbox: c.Sandbox, Log: c.log,
 		Answered: func(message string, code decide.Code) { c.metrics.UPIAnswer(message, string(code)) },
 	}).Register(r)
+	devices := deviceapi.New(deviceapi.Config{
+		Journal: c.journal, Provision: c.broker.Provision, Brokers: []string{c.broker.URL()},
+		RootKey: c.keys.root.Private.Public().(ed25519.PublicKey), KeySet: c.keys.keySet,
+		AllowFrom: c.SandboxEnrolFrom, Codes: c.registrar, Log: c.log,
+	})
+	devices.RegisterCodes(limited)
 	if c.Sandbox {
-		deviceapi.New(deviceapi.Config{
-			Journal: c.journal, Provision: c.broker.Provision, Brokers: []string{c.broker.URL()},
-			RootKey: c.keys.root.Private.Public().(ed25519.PublicKey), KeySet: c.keys.keySet,
-			AllowFrom: c.SandboxEnrolFrom, Log: c.log,
-		}).Register(limited)
+		devices.Register(limited)
+	}
+	if c.brokerDoor != nil {
+		c.brokerDoor.Register(r) // all of a broker's questions come from one address
 	}
 	r.GET("/healthz", gin.WrapH(ops.Healthz()))
 	r.GET("/readyz", gin.WrapH(c.ready))

@@ -3,12 +3,13 @@ package main
 import (
 	"context"
 	"crypto/ecdsa"
-	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/x509"
 	"fmt"
 
+	"github.com/galla-pay/galla/controller/internal/callback"
+	"github.com/galla-pay/galla/controller/internal/signing"
 	"github.com/galla-pay/galla/protocol"
 )
 
@@ -16,48 +17,34 @@ import (
 // live, sealed, in the database, so that they survive a restart and every
 // controller on it has the same.
 type keys struct {
+	ring *signing.Ring     // signs states, callbacks and key sets; rotates
+	link *ecdsa.PrivateKey // signs the QRs' links
+
 	root   protocol.SigningKey // signs key sets; terminals pin it
-	online protocol.SigningKey // signs states and callbacks
-	link   *ecdsa.PrivateKey   // signs the QRs' links
-	keySet []byte              // the set that online stands in, signed by root
+	online protocol.SigningKey // the ring's active key, at the start
+	keySet []byte              // the ring's key set, at the start
 }
 
-// secrets is where they are kept. The first writer wins.
-type secrets interface {
-	PutSecret(ctx context.Context, name string, value []byte) (stored []byte, err error)
-}
+// secrets is where they are kept.
+type secrets interface{ signing.Storage }
 
-func loadKeys(ctx context.Context, s secrets) (keys, error) {
-	var k keys
-	root, err := ed25519Key(ctx, s, "root-key")
-	if err != nil {
+func loadKeys(ctx context.Context, s secrets) (k keys, err error) {
+	if k.ring, err = signing.Open(ctx, s, signing.Config{}); err != nil {
 		return k, err
 	}
-	online, err := ed25519Key(ctx, s, "online-key-1")
-	if err != nil {
-		return k, err
-	}
-	if k.link, err = p256Key(ctx, s, "link-key"); err != nil {
-		return k, err
-	}
-	k.root, k.online = protocol.NewSigningKey(root), protocol.NewSigningKey(online)
-	k.keySet, err = protocol.SignKeySet(k.root, 1, online.Public().(ed25519.PublicKey))
+	k.root = k.ring.Root()
+	k.online, k.keySet, _ = k.ring.Current()
+	k.link, err = p256Key(ctx, s, "link-key")
 	return k, err
 }
 
-func ed25519Key(ctx context.Context, s secrets, name string) (ed25519.PrivateKey, error) {
-	_, fresh, err := ed25519.GenerateKey(rand.Reader)
+// signCallback signs a callback with the key that is active now.
+func (k keys) signCallback(content []byte) (string, error) {
+	sign, err := callback.NewSigner(k.ring.Signer())
 	if err != nil {
-		return nil, err
+		return "", err
 	}
-	seed, err := s.PutSecret(ctx, name, fresh.Seed())
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	if len(seed) != ed25519.SeedSize {
-		return nil, fmt.Errorf("%s: %d bytes, not a seed", name, len(seed))
-	}
-	return ed25519.NewKeyFromSeed(seed), nil
+	return sign(content)
 }
 
 func p256Key(ctx context.Context, s secrets, name string) (*ecdsa.PrivateKey, error) {

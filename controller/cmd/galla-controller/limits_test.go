@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
 	"errors"
@@ -22,6 +23,7 @@ import (
 	"github.com/galla-pay/galla/controller/internal/limit"
 	"github.com/galla-pay/galla/controller/internal/merchant"
 	"github.com/galla-pay/galla/controller/internal/ops"
+	"github.com/galla-pay/galla/protocol"
 )
 
 // doors is a controller as far as requests get that nobody has signed: all its
@@ -37,6 +39,10 @@ func doors(t *testing.T, sandbox bool, flags limitFlags) *controller {
 	}
 	c.people.now.Store(merchant.New(merchant.Sandbox()))
 	c.ready = ops.NewReadiness(log)
+	_, root, err := ed25519.GenerateKey(rand.Reader)
+	must(t, err)
+	c.keys.root = protocol.NewSigningKey(root)
+	c.broker = &embedded{urls: []string{"mqtt://127.0.0.1:1883"}, c: c}
 	return c
 }
 

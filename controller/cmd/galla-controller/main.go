@@ -38,8 +38,10 @@ type cli struct {
 	Config  string           `help:"Read flags from this TOML file." placeholder:"FILE" env:"GALLA_CONFIG"`
 	Version kong.VersionFlag `help:"Print the version and stop."`
 
-	Serve    serveCommand   `cmd:"" help:"Serve the payment API, the terminals and the UPI network."`
-	Migrate  migrateCommand `cmd:"" help:"Bring the database's schema up to date and stop."`
+	Serve   serveCommand   `cmd:"" help:"Serve the payment API, the terminals and the UPI network."`
+	Migrate migrateCommand `cmd:"" help:"Bring the database's schema up to date and stop."`
+	adminVerbs
+	Payment  paymentVerbs   `cmd:"" help:"Look into payments, and settle those whose end nobody knows."`
 	Callback callbackVerbs  `cmd:"" help:"Look into the callbacks, and have them sent again."`
 	Listen   listenCommand  `cmd:"" help:"Forward a merchant's callbacks to a server on this desk."`
 	Sign     signCommand    `cmd:"" help:"Sign a request as a POS does; with --curl, as a command to paste."`
@@ -66,7 +68,8 @@ func main() {
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// run is main without the process: exit code 0 ok, 1 failed, 2 wrong use.
+// run is main without the process: exit code 0 ok, 1 failed, 2 wrong use, 3 not
+// found, 4 not let in.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int) {
 	var c cli
 	parser, err := kong.New(&c,
@@ -98,7 +101,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int
 	if err := verb.Run(); err != nil {
 		// One clear line, however many a driver wrote.
 		fmt.Fprintln(stderr, "galla-controller:", strings.Join(strings.Fields(err.Error()), " "))
-		return 1
+		return exitCode(err)
 	}
 	return 0
 }

@@ -12,8 +12,10 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/galla-pay/galla/controller/internal/brokerauth"
 	"github.com/galla-pay/galla/controller/internal/callback"
 	"github.com/galla-pay/galla/controller/internal/decide"
+	"github.com/galla-pay/galla/controller/internal/enrol"
 	"github.com/galla-pay/galla/controller/internal/eventapi"
 	"github.com/galla-pay/galla/controller/internal/journal"
 	"github.com/galla-pay/galla/controller/internal/merchant"
@@ -112,13 +114,16 @@ type controller struct {
 	certificate *tlsfile.Files // nil: no TLS
 	limits      limits
 
-	journal  *journal.Journal
-	link     *mqttlink.Link
-	callback *callback.Sender
-	pay      *payapi.API
-	events   *eventapi.API
-	broker   terminalBroker
-	ready    *ops.Readiness
+	journal   *journal.Journal
+	link      *mqttlink.Link
+	callback  *callback.Sender
+	pay       *payapi.API
+	events    *eventapi.API
+	broker    terminalBroker
+	registrar *enrol.Registrar
+	// brokerDoor answers a broker that asks who may do what; nil: none asks.
+	brokerDoor *brokerauth.Door
+	ready      *ops.Readiness
 }
 
 // run starts everything, waits for ctx or for the first thing that fails, and
@@ -140,17 +145,13 @@ func (c *controller) run(ctx context.Context, writers int) error {
 	if c.callback, err = c.newCallback(); err != nil {
 		return err
 	}
-	c.pay = payapi.New(payapi.Config{
-		Journal: c.journal, Reader: c.db, Directory: c.people.get, LinkKey: c.keys.link, OrgID: c.OrgID,
-		Sandbox: c.Sandbox, Log: c.log, Allow: c.limits.merchants.Allow,
-	})
-	c.events = eventapi.New(eventapi.Config{
-		Feed: c.db, Directory: c.people.get, Verify: c.pay.Verify, Compose: c.callback.Compose, Log: c.log,
-	})
 	if c.broker, err = c.openBroker(work, c); err != nil {
 		return err
 	}
 	c.link.Attach(c.broker)
+	if c.registrar, err = newRegistrar(work, c.db, c.broker, c.log); err != nil {
+		return err
+	}
 	c.ready = c.newReadiness()
 	http, err := c.listenHTTP()
 	if err != nil {
@@ -164,6 +165,7 @@ func (c *controller) run(ctx context.Context, writers int) error {
 	sweeper := &sweep.Sweeper{Journal: c.journal, Find: c.db.Due, Log: c.log}
 	services := []func(context.Context){
 		c.link.Run, c.callback.Run, sweeper.Run, c.people.keepFresh, c.shutOut, c.measure, c.broker.Run,
+		(&enrol.Watcher{Storage: c.registrar.Storage, Broker: c.broker, Log: c.log}).Run,
 	}
 	if c.certificate != nil {
 		services = append(services, c.certificate.Run)

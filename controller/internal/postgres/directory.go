@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/galla-pay/galla/controller/internal/admin/record"
 	"github.com/galla-pay/galla/controller/internal/journal"
 	"github.com/galla-pay/galla/controller/internal/journal/table"
 	"github.com/galla-pay/galla/controller/internal/merchant"
@@ -44,7 +45,8 @@ func seed[T any](b *pgx.Batch, t table.Table[T], rows []T) {
 // Directory reads everyone, all of one moment.
 func (db *DB) Directory(ctx context.Context) (*merchant.Directory, error) {
 	var d merchant.Data
-	var providers []table.Provider
+	var providers []record.Provider
+	var organisations []record.Organisation
 	var mapped []table.ProviderMerchant
 	var sealed []table.SealedKey
 	err := db.ask(ctx, "directory", func(c *pgxpool.Conn) error {
@@ -54,9 +56,9 @@ func (db *DB) Directory(ctx context.Context) (*merchant.Directory, error) {
 		everything(b, table.Stores, &d.Stores)
 		everything(b, table.Counters, &d.Terminals)
 		everything(b, table.Payees, &d.Payees)
-		everything(b, table.Providers, &providers)
+		everything(b, table.AdminProviders, &providers)
 		everything(b, table.ProviderMerchants, &mapped)
-		everything(b, table.Organisations, &d.Organisations)
+		everything(b, table.AdminOrganisations, &organisations)
 		everything(b, table.SaltKeys, &sealed)
 		b.Queue("COMMIT")
 		return c.SendBatch(ctx, b).Close()
@@ -64,7 +66,8 @@ func (db *DB) Directory(ctx context.Context) (*merchant.Directory, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.Providers = table.JoinProviders(providers, mapped)
+	d.Providers = table.JoinProviders(table.ActiveProviders(providers), mapped)
+	d.Organisations = table.ActiveOrganisations(organisations)
 	if d.SaltKeys, err = table.OpenKeys(db.box, sealed); err != nil {
 		return nil, fmt.Errorf("postgres: directory: %w", err)
 	}

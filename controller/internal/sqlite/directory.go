@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/galla-pay/galla/controller/internal/admin/record"
 	"github.com/galla-pay/galla/controller/internal/journal"
 	"github.com/galla-pay/galla/controller/internal/journal/table"
 	"github.com/galla-pay/galla/controller/internal/merchant"
@@ -62,7 +63,8 @@ func (db *DB) Directory(ctx context.Context) (*merchant.Directory, error) {
 	}
 	defer tx.Rollback() // it has only read
 	var d merchant.Data
-	var providers []table.Provider
+	var providers []record.Provider
+	var organisations []record.Organisation
 	var mapped []table.ProviderMerchant
 	var sealed []table.SealedKey
 	for _, err := range []error{
@@ -70,16 +72,17 @@ func (db *DB) Directory(ctx context.Context) (*merchant.Directory, error) {
 		everything(ctx, tx, table.Stores, &d.Stores),
 		everything(ctx, tx, table.Counters, &d.Terminals),
 		everything(ctx, tx, table.Payees, &d.Payees),
-		everything(ctx, tx, table.Providers, &providers),
+		everything(ctx, tx, table.AdminProviders, &providers),
 		everything(ctx, tx, table.ProviderMerchants, &mapped),
-		everything(ctx, tx, table.Organisations, &d.Organisations),
+		everything(ctx, tx, table.AdminOrganisations, &organisations),
 		everything(ctx, tx, table.SaltKeys, &sealed),
 	} {
 		if err != nil {
 			return nil, fmt.Errorf("sqlite: directory: %w", err)
 		}
 	}
-	d.Providers = table.JoinProviders(providers, mapped)
+	d.Providers = table.JoinProviders(table.ActiveProviders(providers), mapped)
+	d.Organisations = table.ActiveOrganisations(organisations)
 	if d.SaltKeys, err = table.OpenKeys(db.box, sealed); err != nil {
 		return nil, fmt.Errorf("sqlite: directory: %w", err)
 	}

@@ -1,0 +1,4 @@
+package admin
+
+// Decode reads a body as the door does.
+func Decode(text []byte, into any) error { return decode(text, into) }
