@@ -9,7 +9,9 @@ package protocol
 //     Dynamic-QR sale at a time.
 //   - 2 (2026-11): pull up, and its answer in the state; prompt, pay modes and
 //     card facts. A terminal of version 1 would draw a QR where only a card is
-//     allowed, and without asking the cashier, so the two do not mix.
+//     allowed, and without asking the cashier, so the two do not mix. Key sets
+//     have a version of their own (KeySetVersion) since then, so that a set that
+//     a terminal has on its disk outlives a new protocol.
 const Version = 2
 
 // Type tells the messages apart.

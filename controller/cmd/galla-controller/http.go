@@ -13,6 +13,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/galla-pay/galla/controller/internal/admin"
 	"github.com/galla-pay/galla/controller/internal/decide"
 	"github.com/galla-pay/galla/controller/internal/deviceapi"
 	"github.com/galla-pay/galla/controller/internal/eventapi"
@@ -22,9 +23,18 @@ import (
 	"github.com/galla-pay/galla/controller/internal/upiapi"
 )
 
-// newRouter puts every HTTP door on one engine. Redirects that "mend" a path
+// newRouter serves every HTTP door, with the deployment prefix and without.
+func (c *controller) newRouter() (http.Handler, error) {
+	r, err := c.newEngine()
+	if err != nil {
+		return nil, err
+	}
+	return payapi.StripPrefix(r), nil
+}
+
+// newEngine puts every HTTP door on one engine. Redirects that "mend" a path
 // are off: they would change the path that was signed.
-func (c *controller) newRouter() http.Handler {
+func (c *controller) newEngine() (*gin.Engine, error) {
 	gin.SetMode(gin.ReleaseMode)
 	r := gin.New()
 	r.RedirectTrailingSlash, r.RedirectFixedPath, r.HandleMethodNotAllowed = false, false, true
@@ -34,6 +44,10 @@ func (c *controller) newRouter() http.Handler {
 	}
 	r.Use(payapi.RequestID, gin.CustomRecoveryWithWriter(nil, func(g *gin.Context, cause any) {
 		c.log.Error("a handler panicked", "route", g.FullPath(), "requestId", g.GetString("requestId"), "cause", cause)
+		if admin.Owns(g.Request.URL.Path) {
+			admin.Recovered(g)
+			return
+		}
 		payapi.Recovered(g)
 	}))
 	r.Use(func(g *gin.Context) {
@@ -46,8 +60,8 @@ func (c *controller) newRouter() http.Handler {
 	// for our health.
 	addresses := limit.Addresses(c.limits.addresses)
 	limited := r.Group("", addresses)
-	r.NoRoute(addresses, payapi.NotFound)
-	r.NoMethod(addresses, payapi.MethodNotAllowed)
+	r.NoRoute(addresses, answerOf(admin.NoRoute, payapi.NotFound))
+	r.NoMethod(addresses, answerOf(admin.NoMethod, payapi.MethodNotAllowed))
 
 	c.pay = payapi.New(payapi.Config{
 		Journal: c.journal, Reader: c.db, Directory: c.people.get, LinkKey: c.keys.link, OrgID: c.OrgID,
@@ -58,6 +72,14 @@ func (c *controller) newRouter() http.Handler {
 	})
 	c.pay.Register(limited)
 	c.events.Register(limited)
+	office, err := admin.New(admin.Config{
+		Service: admin.NewService(c.db), Callbacks: c.db, Enrolment: c.registrar, SigningKeys: onlineKeys{c.keys.ring},
+		Payments: payments{rows: c.db, journal: c.journal}, Log: c.log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	office.Register(limited)
 	upiapi.New(upiapi.Config{
 		Journal: c.journal, Reader: c.db, Directory: c.people.get, LinkKey: &c.keys.link.PublicKey, OrgID: c.OrgID,
 		Sandbox: c.Sandbox, Log: c.log,
@@ -65,7 +87,7 @@ func (c *controller) newRouter() http.Handler {
 	}).Register(r)
 	devices := deviceapi.New(deviceapi.Config{
 		Journal: c.journal, Provision: c.broker.Provision, Brokers: []string{c.broker.URL()},
-		RootKey: c.keys.root.Private.Public().(ed25519.PublicKey), KeySet: c.keys.keySet,
+		RootKey: c.keys.ring.Root().Private.Public().(ed25519.PublicKey), KeySet: c.keys.ring.KeySet,
 		AllowFrom: c.SandboxEnrolFrom, Codes: c.registrar, Log: c.log,
 	})
 	devices.RegisterCodes(limited)
@@ -75,10 +97,26 @@ func (c *controller) newRouter() http.Handler {
 	if c.brokerDoor != nil {
 		c.brokerDoor.Register(r) // all of a broker's questions come from one address
 	}
+	// The public keys that sign callbacks, for merchants (phonepe-api: Callback).
+	limited.GET("/v1/keys", func(g *gin.Context) {
+		g.Header("Cache-Control", "public, max-age=30")
+		g.Data(http.StatusOK, "application/jwk-set+json", c.keys.ring.JWKS())
+	})
 	r.GET("/healthz", gin.WrapH(ops.Healthz()))
 	r.GET("/readyz", gin.WrapH(c.ready))
 	r.GET("/metrics", gin.WrapH(c.metrics.Handler()))
-	return payapi.StripPrefix(r)
+	return r, nil
+}
+
+// answerOf answers what has no route in the words of the door that owns the path.
+func answerOf(administration, others gin.HandlerFunc) gin.HandlerFunc {
+	return func(g *gin.Context) {
+		if admin.Owns(g.Request.URL.Path) {
+			administration(g)
+			return
+		}
+		others(g)
+	}
 }
 
 // newReadiness says what must work before the controller can be sent work.

@@ -10,7 +10,6 @@ import (
 
 	"github.com/galla-pay/galla/controller/internal/callback"
 	"github.com/galla-pay/galla/controller/internal/signing"
-	"github.com/galla-pay/galla/protocol"
 )
 
 // keys are the controller's own signing keys. They are made at first start and
@@ -19,10 +18,6 @@ import (
 type keys struct {
 	ring *signing.Ring     // signs states, callbacks and key sets; rotates
 	link *ecdsa.PrivateKey // signs the QRs' links
-
-	root   protocol.SigningKey // signs key sets; terminals pin it
-	online protocol.SigningKey // the ring's active key, at the start
-	keySet []byte              // the ring's key set, at the start
 }
 
 // secrets is where they are kept.
@@ -32,8 +27,6 @@ func loadKeys(ctx context.Context, s secrets) (k keys, err error) {
 	if k.ring, err = signing.Open(ctx, s, signing.Config{}); err != nil {
 		return k, err
 	}
-	k.root = k.ring.Root()
-	k.online, k.keySet, _ = k.ring.Current()
 	k.link, err = p256Key(ctx, s, "link-key")
 	return k, err
 }

@@ -3,10 +3,6 @@ package main
 import (
 	"bufio"
 	"bytes"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/elliptic"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -23,25 +20,26 @@ import (
 	"github.com/galla-pay/galla/controller/internal/limit"
 	"github.com/galla-pay/galla/controller/internal/merchant"
 	"github.com/galla-pay/galla/controller/internal/ops"
-	"github.com/galla-pay/galla/protocol"
 )
 
 // doors is a controller as far as requests get that nobody has signed: all its
 // HTTP doors, with nothing behind them.
 func doors(t *testing.T, sandbox bool, flags limitFlags) *controller {
 	t.Helper()
-	link, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	must(t, err)
+	var err error
 	log := slog.New(slog.DiscardHandler)
 	c := &controller{
-		log: log, metrics: ops.NewMetrics("test"), people: &directory{}, keys: keys{link: link},
+		log: log, metrics: ops.NewMetrics("test"), people: &directory{},
 		limits: flags.newLimits(sandbox, nil, log),
 	}
 	c.people.now.Store(merchant.New(merchant.Sandbox()))
 	c.ready = ops.NewReadiness(log)
-	_, root, err := ed25519.GenerateKey(rand.Reader)
+	c.db, _, err = databaseFlags{Database: "sqlite:" + filepath.Join(t.TempDir(), "galla.db")}.open(t.Context(), log)
 	must(t, err)
-	c.keys.root = protocol.NewSigningKey(root)
+	t.Cleanup(func() { must(t, c.db.Close()) })
+	must(t, c.db.Migrate(t.Context()))
+	c.keys, err = loadKeys(t.Context(), c.db)
+	must(t, err)
 	c.broker = &embedded{urls: []string{"mqtt://127.0.0.1:1883"}, c: c}
 	return c
 }
@@ -91,7 +89,9 @@ func (n *network) dial(ip string) net.Conn {
 // serveDoors serves the doors as run does, on a network in memory.
 func serveDoors(t *testing.T, flags limitFlags) *network {
 	c, n := doors(t, false, flags), &network{conns: make(chan net.Conn), closed: make(chan struct{})}
-	server := c.newServer(c.newRouter())
+	router, err := c.newRouter()
+	must(t, err)
+	server := c.newServer(router)
 	go func() { _ = server.Serve(c.limits.conns.Listen(n)) }()
 	t.Cleanup(func() { _ = server.Close() })
 	return n
@@ -220,7 +220,9 @@ func TestLargeBodiesAreRefused(t *testing.T) {
 				req.ContentLength = 10 << 20
 			}
 			w := httptest.NewRecorder()
-			c.newRouter().ServeHTTP(w, req)
+			router, err := c.newRouter()
+			must(t, err)
+			router.ServeHTTP(w, req)
 			if w.Code != row.want || body.n > 64<<10+4096 {
 				t.Errorf("%s, length known %t: %d after %d bytes; want %d", row.route, known, w.Code, body.n, row.want)
 			}
@@ -265,7 +267,8 @@ func TestWhatTheAddressLimitCovers(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				// The sandbox's doors are the same but for enrolment, which needs more.
 				c := doors(t, row.sandbox, limitFlags{RateAddress: row.given})
-				router := c.newRouter()
+				router, err := c.newRouter()
+				must(t, err)
 				send := func(a ask, remote string) *httptest.ResponseRecorder {
 					req, w := httptest.NewRequest(a.method, a.path, nil), httptest.NewRecorder()
 					req.RemoteAddr = remote

@@ -41,11 +41,12 @@ type cli struct {
 	Serve   serveCommand   `cmd:"" help:"Serve the payment API, the terminals and the UPI network."`
 	Migrate migrateCommand `cmd:"" help:"Bring the database's schema up to date and stop."`
 	adminVerbs
-	Payment  paymentVerbs   `cmd:"" help:"Look into payments, and settle those whose end nobody knows."`
-	Callback callbackVerbs  `cmd:"" help:"Look into the callbacks, and have them sent again."`
-	Listen   listenCommand  `cmd:"" help:"Forward a merchant's callbacks to a server on this desk."`
-	Sign     signCommand    `cmd:"" help:"Sign a request as a POS does; with --curl, as a command to paste."`
-	Show     versionCommand `cmd:"" name:"version" help:"Print the version and stop."`
+	SigningKey signingKeyVerbs `cmd:"" name:"signing-key" help:"Online signing keys: create, list, rotate, retire."`
+	Payment    paymentVerbs    `cmd:"" help:"Look into payments, and settle those whose end nobody knows."`
+	Callback   callbackVerbs   `cmd:"" help:"Look into the callbacks, and have them sent again."`
+	Listen     listenCommand   `cmd:"" help:"Forward a merchant's callbacks to a server on this desk."`
+	Sign       signCommand     `cmd:"" help:"Sign a request as a POS does; with --curl, as a command to paste."`
+	Show       versionCommand  `cmd:"" name:"version" help:"Print the version and stop."`
 }
 
 type versionCommand struct {

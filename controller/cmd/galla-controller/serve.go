@@ -140,7 +140,7 @@ func (c *controller) run(ctx context.Context, writers int) error {
 		return err
 	}
 	c.link = mqttlink.New(mqttlink.Config{
-		Journal: c.journal, Reader: c.db, Key: c.keys.online, KeySet: c.keys.keySet, Log: c.log,
+		Journal: c.journal, Reader: c.db, Keys: c.keys.ring, Allow: c.limits.allowTerminal, Log: c.log,
 	})
 	if c.callback, err = c.newCallback(); err != nil {
 		return err
@@ -157,7 +157,11 @@ func (c *controller) run(ctx context.Context, writers int) error {
 	if err != nil {
 		return fmt.Errorf("--listen: %w", err)
 	}
-	server := c.newServer(c.newRouter())
+	router, err := c.newRouter()
+	if err != nil {
+		return err
+	}
+	server := c.newServer(router)
 	server.RegisterOnShutdown(c.events.Stop)
 
 	journalDone := make(chan error, 1)
@@ -167,6 +171,7 @@ func (c *controller) run(ctx context.Context, writers int) error {
 		c.link.Run, c.callback.Run, sweeper.Run, c.people.keepFresh, c.shutOut, c.measure, c.broker.Run,
 		(&enrol.Watcher{Storage: c.registrar.Storage, Broker: c.broker, Log: c.log}).Run,
 	}
+	services = append(services, func(ctx context.Context) { c.keys.ring.Run(ctx, c.log) })
 	if c.certificate != nil {
 		services = append(services, c.certificate.Run)
 	}
@@ -230,12 +235,8 @@ func (c *controller) count(changes decide.Changes) {
 // newCallback makes the sender of callbacks: the body is what the status route
 // answers, signed with the key that signed the init.
 func (c *controller) newCallback() (*callback.Sender, error) {
-	sign, err := callback.NewSigner(c.keys.online)
-	if err != nil {
-		return nil, err
-	}
 	return callback.New(callback.Config{
-		Outbox: outbox{c.db}, Sign: sign, Log: c.log, AllowPrivate: c.CallbackAllowPrivate, Meter: c.metrics,
+		Outbox: outbox{c.db}, Sign: c.keys.signCallback, Log: c.log, AllowPrivate: c.CallbackAllowPrivate, Meter: c.metrics,
 		Render: func(ctx context.Context, paymentID string) (callback.Notice, error) {
 			p, err := c.db.PaymentByID(ctx, paymentID)
 			if err != nil {

@@ -10,7 +10,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/galla-pay/galla/controller/internal/admin"
 	"github.com/galla-pay/galla/controller/internal/callback"
+	"github.com/galla-pay/galla/controller/internal/enrol"
 	"github.com/galla-pay/galla/controller/internal/journal"
 	"github.com/galla-pay/galla/controller/internal/merchant"
 	"github.com/galla-pay/galla/controller/internal/mqttlink"
@@ -31,6 +33,8 @@ type storage interface {
 	callbackRows
 	callbackLog
 	paymentRows
+	admin.Store
+	enrol.Storage
 	secrets
 	Migrate(ctx context.Context) error
 	Seed(ctx context.Context, data merchant.Data) error

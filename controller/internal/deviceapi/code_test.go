@@ -46,7 +46,7 @@ func newCodeDoor(t *testing.T, config deviceapi.Config, change ...func(*merchant
 	must(t, err)
 	config.Journal, config.Log, config.Codes = house.Journal, house.Log, registrar
 	config.Brokers = []string{"mqtt://127.0.0.1:1883"}
-	config.RootKey, config.KeySet = protocoltest.Public("root"), keySet
+	config.RootKey, config.KeySet = protocoltest.Public("root"), func() []byte { return keySet }
 	return &codeDoor{&door{t, engine(t, config), house}, registrar}
 }
 
@@ -95,7 +95,7 @@ func TestEnrolmentByCode(t *testing.T) {
 	var d *codeDoor
 	var provisioned []string
 	d = newCodeDoor(t, deviceapi.Config{
-		Keys: func() []byte { return protocoltest.JWS("keys") },
+		KeySet: func() []byte { return protocoltest.JWS("keys") },
 		Provision: func(_ context.Context, id protocol.Identity, token string) error {
 			if sum := sha256.Sum256([]byte(token)); id != me || !bytes.Equal(d.row().TokenHash, sum[:]) {
 				t.Error("provisioned before it is stored")

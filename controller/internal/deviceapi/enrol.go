@@ -37,12 +37,10 @@ type Config struct {
 	Provision func(ctx context.Context, id protocol.Identity, token string) error
 	// Kick cuts a connection that uses the old credentials; it may be nil.
 	Kick func(id protocol.Identity)
-	// Brokers, RootKey and KeySet go into the answer. Keys, where it is set, is
-	// asked for the key set of the moment instead.
+	// Brokers, RootKey and the key set of the moment go into the answer.
 	Brokers []string
 	RootKey ed25519.PublicKey
-	KeySet  []byte
-	Keys    func() []byte
+	KeySet  func() []byte
 	// AllowFrom are the addresses that may enrol without a code besides loopback.
 	AllowFrom []netip.Prefix
 	// Codes takes codes; enrol.Registrar is one. The sandbox's route does without.
@@ -137,12 +135,8 @@ func (a *API) letIn(ctx context.Context, id protocol.Identity, token string) (pr
 	if a.Kick != nil {
 		a.Kick(id)
 	}
-	keySet := a.KeySet
-	if a.Keys != nil {
-		keySet = a.Keys()
-	}
 	return protocol.EnrolAnswer{
-		Identity: id, Token: token, Brokers: a.Brokers, RootKey: a.RootKey, KeySet: string(keySet),
+		Identity: id, Token: token, Brokers: a.Brokers, RootKey: a.RootKey, KeySet: string(a.KeySet()),
 	}, nil
 }
 

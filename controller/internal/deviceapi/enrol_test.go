@@ -41,7 +41,7 @@ func newDoor(t *testing.T, config deviceapi.Config, change ...func(*merchant.Dat
 	must(t, err)
 	config.Journal, config.Log = house.Journal, house.Log
 	config.Brokers = []string{"mqtt://127.0.0.1:1883"}
-	config.RootKey, config.KeySet = protocoltest.Public("root"), keySet
+	config.RootKey, config.KeySet = protocoltest.Public("root"), func() []byte { return keySet }
 	gin.SetMode(gin.ReleaseMode)
 	r := gin.New()
 	deviceapi.New(config).Register(r)

@@ -237,7 +237,7 @@ func TestRunEnds(t *testing.T) {
 	w := newWorld(t, 1)
 	record(t, w)
 	entered := make(chan struct{}, 1)
-	l := mqttlink.New(mqttlink.Config{Journal: w.Journal, Reader: hanging{entered}, Key: protocoltest.Key("online"), Log: w.log})
+	l := mqttlink.New(mqttlink.Config{Journal: w.Journal, Reader: hanging{entered}, Keys: oneKey(nil), Log: w.log})
 	l.Attach(w.mouth)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})

@@ -53,12 +53,11 @@ type Publisher interface {
 type Config struct {
 	Journal *journal.Journal
 	Reader  Reader
-	// Keys sign states. Where it is nil, Key signs for ever, and KeySet is the
-	// set that it stands in, signed by the root.
-	Keys   Keys
-	Key    protocol.SigningKey
-	KeySet []byte
-	Log    *slog.Logger
+	Keys    Keys // sign states
+	Log     *slog.Logger
+	// Allow, where it is set, says whether a terminal may report once more now.
+	// What it may not is dropped, and comes again.
+	Allow func(protocol.Identity) bool
 	// Counted is told of what happened, by a short word; it may be nil.
 	Counted func(what string)
 }
@@ -89,9 +88,6 @@ type inbound struct {
 func New(c Config) *Link {
 	if c.Counted == nil {
 		c.Counted = func(string) {}
-	}
-	if c.Keys == nil {
-		c.Keys = oneKey{c.Key, c.KeySet}
 	}
 	l := &Link{
 		Config: c, keys: newKeyring(c.Reader), audience: newAudience(), seed: maphash.MakeSeed(),

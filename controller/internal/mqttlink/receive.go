@@ -26,6 +26,10 @@ func (l *Link) Receive(topic string, payload []byte) {
 		l.Counted("bad_topic")
 		return
 	}
+	if leaf == "report" && l.Allow != nil && !l.Allow(id) {
+		l.Counted("report_limited")
+		return
+	}
 	var h maphash.Hash
 	h.SetSeed(l.seed)
 	h.WriteString(id.String())

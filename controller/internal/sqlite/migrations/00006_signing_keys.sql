@@ -1,0 +1,22 @@
+-- The online signing keys (DESIGN 4). A row holds what happened to a key; its
+-- state (next, active, retiring, retired) follows from the three times and the
+-- time that it is. The private seed stands, sealed, in secrets under the same
+-- id. Keys are never deleted.
+
+-- +goose Up
+
+CREATE TABLE signing_keys (
+    id           TEXT PRIMARY KEY,
+    public_key   BLOB NOT NULL UNIQUE,
+    created_at   INTEGER NOT NULL,
+    activated_at INTEGER,
+    retired_at   INTEGER
+) STRICT, WITHOUT ROWID;
+
+-- The version of the key set, in the one row there is. It only rises; whoever
+-- changes a key raises it in the same transaction.
+CREATE TABLE signing_key_set (
+    one     INTEGER PRIMARY KEY DEFAULT 1 CHECK (one = 1),
+    version INTEGER NOT NULL
+) STRICT;
+INSERT INTO signing_key_set (version) VALUES (0);
