@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -14,6 +15,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/galla-pay/galla/controller/internal/admin"
 	"github.com/galla-pay/galla/controller/internal/journal"
 )
 
@@ -38,7 +40,7 @@ type callbackLog interface {
 }
 
 // withCallbacks opens the database, which must be there, and closes it again.
-func (f databaseFlags) withCallbacks(ctx context.Context, do func(callbackLog) error) error {
+func (f databaseFlags) withCallbacks(ctx context.Context, do func(storage) error) error {
 	if path, isSQLite := strings.CutPrefix(f.Database, "sqlite:"); isSQLite && path != "" {
 		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("--database: there is no file %s", path)
@@ -49,11 +51,7 @@ func (f databaseFlags) withCallbacks(ctx context.Context, do func(callbackLog) e
 		return err
 	}
 	defer db.Close()
-	log, ok := any(db).(callbackLog)
-	if !ok {
-		return errors.New("--database: this storage keeps no callbacks")
-	}
-	return do(log)
+	return do(db)
 }
 
 // callbackFilters say which callbacks.
@@ -102,7 +100,7 @@ func (l callbackListCommand) Run(ctx context.Context, out io.Writer) error {
 	if l.Limit < 0 {
 		return errors.New("--limit is below 0")
 	}
-	return l.withCallbacks(ctx, func(log callbackLog) error {
+	return l.withCallbacks(ctx, func(log storage) error {
 		q, err := l.query(ctx, log)
 		if err != nil {
 			return err
@@ -222,7 +220,7 @@ type attemptJSON struct {
 
 // Run shows.
 func (s callbackShowCommand) Run(ctx context.Context, out io.Writer) error {
-	return s.withCallbacks(ctx, func(log callbackLog) error {
+	return s.withCallbacks(ctx, func(log storage) error {
 		rows, err := log.Callbacks(ctx, journal.CallbackQuery{EventID: s.Event})
 		if err != nil {
 			return err
@@ -292,12 +290,15 @@ func (r callbackResendCommand) Run(ctx context.Context, out io.Writer) error {
 	case r.Event != "" && r.callbackFilters != (callbackFilters{}):
 		return errors.New("an event id says it all: no other filter goes with it")
 	}
-	return r.withCallbacks(ctx, func(log callbackLog) error {
+	return r.withCallbacks(ctx, func(log storage) error {
 		q, err := r.query(ctx, log)
 		if err != nil {
 			return err
 		}
 		q.EventID = r.Event
+		if err := admin.NewService(log).Note(ctx, cliActor(), "callback.resend", cmp.Or(r.Event, r.Payment, "range"), q); err != nil {
+			return err
+		}
 		n, err := resendAll(ctx, log, q)
 		if err != nil {
 			return fmt.Errorf("%d are to be sent again, then: %w", n, err)

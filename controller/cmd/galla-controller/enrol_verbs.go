@@ -8,10 +8,10 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"os/user"
 	"strings"
 	"time"
 
+	"github.com/galla-pay/galla/controller/internal/admin"
 	"github.com/galla-pay/galla/controller/internal/enrol"
 	"github.com/galla-pay/galla/controller/internal/journal"
 	"github.com/galla-pay/galla/protocol"
@@ -43,8 +43,8 @@ type terminalEnrolCode struct {
 
 // Run makes the code and prints it, which is the only time that it is shown.
 func (v terminalEnrolCode) Run(ctx context.Context, out io.Writer) error {
-	return v.register(ctx, func(r *enrol.Registrar) error {
-		code, expires, err := r.NewCode(ctx, v.Terminal.Identity, operator())
+	return v.register(ctx, "terminal.enrolment-code", v.Terminal, func(r *enrol.Registrar) error {
+		code, expires, err := r.NewCode(ctx, v.Terminal.Identity, cliActor().Actor)
 		if err != nil {
 			return named(err, v.Terminal)
 		}
@@ -72,8 +72,8 @@ type terminalRevoke struct {
 // Run takes them away. The controllers that run on the database cut the
 // connection.
 func (v terminalRevoke) Run(ctx context.Context, out io.Writer) error {
-	return v.register(ctx, func(r *enrol.Registrar) error {
-		if err := r.Unenrol(ctx, v.Terminal.Identity, operator()); err != nil {
+	return v.register(ctx, "terminal.revoke", v.Terminal, func(r *enrol.Registrar) error {
+		if err := r.Unenrol(ctx, v.Terminal.Identity, cliActor().Actor); err != nil {
 			return named(err, v.Terminal)
 		}
 		if v.JSON {
@@ -85,9 +85,9 @@ func (v terminalRevoke) Run(ctx context.Context, out io.Writer) error {
 	})
 }
 
-// register does something with a registrar of the database. It neither migrates
-// nor makes a database.
-func (f databaseFlags) register(ctx context.Context, do func(*enrol.Registrar) error) error {
+// register does something to a terminal with a registrar of the database, with
+// its line in the audit log before. It neither migrates nor makes a database.
+func (f databaseFlags) register(ctx context.Context, action string, terminal terminalName, do func(*enrol.Registrar) error) error {
 	if path, isSQLite := strings.CutPrefix(f.Database, "sqlite:"); isSQLite && path != "" {
 		if _, err := os.Stat(path); err != nil {
 			return fmt.Errorf("--database: %w", err)
@@ -100,6 +100,9 @@ func (f databaseFlags) register(ctx context.Context, do func(*enrol.Registrar) e
 	}
 	r, err := newRegistrar(ctx, db, nil, log)
 	if err == nil {
+		err = admin.NewService(db).Note(ctx, cliActor(), action, terminal.String(), nil)
+	}
+	if err == nil {
 		err = do(r)
 	}
 	return errors.Join(err, db.Close())
@@ -108,15 +111,11 @@ func (f databaseFlags) register(ctx context.Context, do func(*enrol.Registrar) e
 // newRegistrar makes the registrar of a database; broker is nil where none runs
 // in this process.
 func newRegistrar(ctx context.Context, db storage, broker enrol.Broker, log *slog.Logger) (*enrol.Registrar, error) {
-	codes, ok := db.(enrol.Storage)
-	if !ok {
-		return nil, errors.New("this database keeps no enrolment codes")
-	}
 	key, err := enrol.LoadKey(ctx, db)
 	if err != nil {
 		return nil, err
 	}
-	return &enrol.Registrar{Storage: codes, Key: key, Broker: broker, Log: log}, nil
+	return &enrol.Registrar{Storage: db, Key: key, Broker: broker, Log: log}, nil
 }
 
 // named says which terminal there is not, as it was typed.
@@ -125,13 +124,4 @@ func named(err error, t terminalName) error {
 		return fmt.Errorf("there is no terminal %s, or it is not active", t)
 	}
 	return err
-}
-
-// operator is who asks, for the record.
-func operator() string {
-	u, err := user.Current()
-	if err != nil {
-		return fmt.Sprintf("cli:uid %d", os.Getuid())
-	}
-	return "cli:" + u.Username
 }

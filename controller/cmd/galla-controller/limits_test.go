@@ -49,9 +49,9 @@ const (
 	statusRoute = "/v1/payment/MERCHANTUAT/x/status"
 )
 
-// network is a listener whose connections are made in memory and come from
+// memory is a listener whose connections are made in memory and come from
 // where the test says.
-type network struct {
+type memory struct {
 	conns  chan net.Conn
 	closed chan struct{}
 	once   sync.Once
@@ -64,7 +64,7 @@ type far struct {
 
 func (f far) RemoteAddr() net.Addr { return f.address }
 
-func (n *network) Accept() (net.Conn, error) {
+func (n *memory) Accept() (net.Conn, error) {
 	select {
 	case c := <-n.conns:
 		return c, nil
@@ -73,22 +73,22 @@ func (n *network) Accept() (net.Conn, error) {
 	}
 }
 
-func (n *network) Close() error {
+func (n *memory) Close() error {
 	n.once.Do(func() { close(n.closed) })
 	return nil
 }
 
-func (n *network) Addr() net.Addr { return &net.TCPAddr{} }
+func (n *memory) Addr() net.Addr { return &net.TCPAddr{} }
 
-func (n *network) dial(ip string) net.Conn {
+func (n *memory) dial(ip string) net.Conn {
 	here, there := net.Pipe()
 	n.conns <- far{there, &net.TCPAddr{IP: net.ParseIP(ip), Port: 40000}}
 	return here
 }
 
 // serveDoors serves the doors as run does, on a network in memory.
-func serveDoors(t *testing.T, flags limitFlags) *network {
-	c, n := doors(t, false, flags), &network{conns: make(chan net.Conn), closed: make(chan struct{})}
+func serveDoors(t *testing.T, flags limitFlags) *memory {
+	c, n := doors(t, false, flags), &memory{conns: make(chan net.Conn), closed: make(chan struct{})}
 	router, err := c.newRouter()
 	must(t, err)
 	server := c.newServer(router)
