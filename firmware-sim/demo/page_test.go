@@ -24,7 +24,7 @@ func testConfig(t *testing.T) Config {
 		t.Fatal(err)
 	}
 	const free = "127.0.0.1:0"
-	return Config{ControllerBin: self, Out: io.Discard, Version: "test", HTTP: free, MQTT: free, Page: free, Terminals: free}
+	return Config{ControllerBin: self, Out: io.Discard, Version: "test", HTTP: free, MQTT: free, Page: free, Terminals: free, Network: free}
 }
 
 // page is a stage on which nothing has power, and its page.

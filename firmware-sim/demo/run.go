@@ -55,6 +55,7 @@ func (s *stage) banner() {
 	}
 	fmt.Fprintf(out, "  API          %s\n", s.till.url)
 	fmt.Fprintf(out, "  MQTT         mqtt://%s\n", s.mqtt)
+	fmt.Fprintf(out, "  UPI network  http://%s/ledger  (collect requests to accept@upi, decline@upi ...)\n", s.bank.Addr())
 	fmt.Fprintf(out, "  Key          merchant %s   salt key %s   index %d\n", sandboxMerchant, sandboxKey, sandboxIndex)
 	fmt.Fprintf(out, "  Data         %s\n\n", s.dir)
 }

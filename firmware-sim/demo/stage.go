@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"sync"
 
+	"github.com/galla-pay/galla/firmware-sim/npci"
 	"github.com/galla-pay/galla/firmware-sim/terminal"
 	"github.com/galla-pay/galla/firmware-sim/terminal/web"
 	"github.com/galla-pay/galla/protocol"
@@ -35,11 +36,11 @@ type Config struct {
 	// Out gets the addresses and the timeline.
 	Out io.Writer
 	Log *slog.Logger // nil: nothing is logged
-	// HTTP, MQTT, Page and Terminals are the addresses to listen on, with the
+	// HTTP, MQTT, Page, Terminals and Network are the addresses to listen on, with the
 	// defaults of the documentation when empty. One that is in use is replaced
 	// by a free port; port 0 takes a free one at once. The second terminal
 	// listens one port above Terminals.
-	HTTP, MQTT, Page, Terminals string
+	HTTP, MQTT, Page, Terminals, Network string
 }
 
 // The addresses that the documentation names.
@@ -48,6 +49,7 @@ const (
 	defaultMQTT      = "127.0.0.1:1883"
 	defaultPage      = "127.0.0.1:8070"
 	defaultTerminals = "127.0.0.1:8090"
+	defaultNetwork   = "127.0.0.1:8075"
 )
 
 // identities are the demo's two terminals, of the sandbox's data.
@@ -84,6 +86,8 @@ type stage struct {
 	counters   []*counter
 	page       net.Listener
 	pageURL    string
+	network    *npci.Network // the UPI network: collect requests, refunds
+	bank       net.Listener  // where it listens
 	mqtt       string
 	started    sync.WaitGroup // what runs until the stage's context ends
 
@@ -119,12 +123,18 @@ func open(cfg Config) (s *stage, err error) {
 			return s, err
 		}
 	}
+	if s.bank, err = listen(or(cfg.Network, defaultNetwork)); err != nil {
+		return s, fmt.Errorf("the UPI network: %w", err)
+	}
 	addresses, err := freeAddresses(or(cfg.HTTP, defaultHTTP), or(cfg.MQTT, defaultMQTT))
 	if err != nil {
 		return s, err
 	}
 	url := "http://" + addresses[0]
 	s.mqtt = addresses[1]
+	if s.network, err = npci.NewNetwork(npci.NetworkConfig{Controller: url, Log: cfg.Log}); err != nil {
+		return s, err
+	}
 	s.till = newTill(url, s.pageURL+"/callback")
 	s.phones = newCustomers(url)
 	s.controller = newController(bin, []string{
@@ -134,6 +144,7 @@ func open(cfg Config) (s *stage, err error) {
 		"--database", "sqlite:" + filepath.Join(s.dir, "galla.db"),
 		"--sandbox",
 		"--callback-allow-private",
+		"--upi-network", "http://" + s.bank.Addr().String(),
 		"--log-format", "json",
 	}, s.dir, url, func(format string, args ...any) { s.timeline.Add(whoController, "", format, args...) })
 	for _, c := range s.counters {
@@ -194,6 +205,7 @@ func (s *stage) start(ctx, running context.Context) error {
 		}
 	})
 	s.started.Go(func() { s.serve(running, s.page, s.pageHandler(running)) })
+	s.started.Go(func() { s.serve(running, s.bank, s.network.Handler()) })
 	for _, c := range s.counters {
 		s.started.Go(func() { s.serve(running, c.listener, c.Handler()) })
 	}
@@ -234,8 +246,13 @@ func (s *stage) close() error {
 	for _, c := range s.counters {
 		_ = c.listener.Close()
 	}
-	if s.page != nil {
-		_ = s.page.Close()
+	for _, listener := range []net.Listener{s.page, s.bank} {
+		if listener != nil {
+			_ = listener.Close()
+		}
+	}
+	if s.network != nil {
+		s.network.Close()
 	}
 	if s.till != nil {
 		s.till.close()

@@ -34,6 +34,7 @@ func occupy(t *testing.T) {
 // TestDemo: the demo of `make demo` sees every step, though its default ports
 // are in use.
 func TestDemo(t *testing.T) {
+	t.Parallel()
 	occupy(t)
 	if out, err := runDemo(t, nil); err != nil {
 		t.Fatalf("%v\n%s", err, out)

@@ -2,18 +2,22 @@ package e2e
 
 import (
 	"context"
+	"flag"
 	"fmt"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
+	"runtime"
+	"strconv"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/galla-pay/galla/hack/testservers"
 )
+
+// sideBySide is how many sessions run at once at least, unless -parallel says.
+const sideBySide = 6
 
 // binaries is the folder that holds the programs under test, built once.
 var binaries string
@@ -28,6 +32,14 @@ func run(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	binaries = dir
+	// A session mostly waits: more of them fit side by side than there are cores.
+	flag.Parse()
+	if parallel := flag.Lookup("test.parallel"); parallel.Value.String() == parallel.DefValue {
+		if err := parallel.Value.Set(strconv.Itoa(max(sideBySide, runtime.GOMAXPROCS(0)))); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+	}
 	for _, program := range []string{"controller/cmd/galla-controller", "agent/cmd/galla-agent", "firmware-sim/cmd/galla-sim"} {
 		build := exec.Command("go", "build", "-o", dir+"/", "./"+program)
 		build.Dir = "../.."
@@ -41,6 +53,7 @@ func run(m *testing.M) int {
 
 // TestSQLiteEmbedded runs every session on one machine's stack.
 func TestSQLiteEmbedded(t *testing.T) {
+	t.Parallel()
 	sessions(t, false, func(t testing.TB, _ context.Context) *stack {
 		return &stack{database: "sqlite:" + filepath.Join(t.TempDir(), "galla.db")}
 	})
@@ -49,6 +62,7 @@ func TestSQLiteEmbedded(t *testing.T) {
 // TestPostgresMosquitto runs every session on the stack of a larger house. Each
 // session has a broker of its own, which it may restart.
 func TestPostgresMosquitto(t *testing.T) {
+	t.Parallel()
 	pg := testservers.SharedPostgres(t)
 	sessions(t, true, func(t testing.TB, ctx context.Context) *stack {
 		mosquitto, err := testservers.StartHardenedMosquitto(ctx, "")
@@ -60,17 +74,7 @@ func TestPostgresMosquitto(t *testing.T) {
 		if err := os.WriteFile(password, []byte(mosquitto.AdminPassword), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		database := pg.NewDatabase(t)
-		return &stack{
-			database: database, mosquitto: mosquitto, brokerPassword: password,
-			sql: func(statement string) error {
-				u, err := url.Parse(database)
-				if err != nil {
-					return err
-				}
-				return pg.Exec(ctx, strings.TrimPrefix(u.Path, "/"), statement)
-			},
-		}
+		return &stack{database: pg.NewDatabase(t), mosquitto: mosquitto, brokerPassword: password}
 	})
 }
 
@@ -79,17 +83,15 @@ type stack struct {
 	database       string
 	mosquitto      *testservers.Mosquitto // nil: the embedded broker
 	brokerPassword string
-	// sql changes the database by hand; nil where no other program can.
-	sql func(statement string) error
 }
 
-// sessions runs every script. byHand: another program can change the database.
-func sessions(t *testing.T, byHand bool, build func(testing.TB, context.Context) *stack) {
+// sessions runs every script, on the stack of a larger house or on one machine's.
+func sessions(t *testing.T, larger bool, build func(testing.TB, context.Context) *stack) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
 		Condition: func(name string) (bool, error) {
-			if name == "sql" {
-				return byHand, nil
+			if name == "mosquitto" {
+				return larger, nil
 			}
 			return false, fmt.Errorf("unknown condition %s", name)
 		},
@@ -101,38 +103,54 @@ func sessions(t *testing.T, byHand bool, build func(testing.TB, context.Context)
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"controller": controllerCommand,
-			"broker":     brokerCommand,
-			"terminal":   terminalCommand,
-			"power":      flip("power"),
-			"network":    flip("network"),
-			"await":      awaitCommand,
-			"never":      neverCommand,
-			"qr":         qrCommand,
-			"qr-same":    sameCommand,
-			"altered":    alteredCommand,
-			"pos":        posCommand,
-			"status":     statusCommand,
-			"edc":        edcCommand,
-			"open":       openCommand,
-			"printed":    printedCommand,
-			"cancel":     cancelCommand,
-			"ours":       oursCommand,
-			"keys":       keysCommand,
-			"tap":        tapCommand,
-			"race":       raceCommand,
-			"catcher":    catcherCommand((*house).merchantServer),
-			"callbacks":  callbacksCommand((*house).merchantServer),
-			"desk":       catcherCommand((*house).deskServer),
-			"forwarded":  callbacksCommand((*house).deskServer),
-			"phone":      phoneCommand,
-			"intruder":   intruderCommand,
-			"forge":      forgeCommand,
-			"balance":    balanceCommand,
-			"readme":     readmeCommand,
-			"sample":     sampleCommand,
-			"storm":      stormCommand,
-			"shut":       shutCommand,
+			"controller":   controllerCommand,
+			"broker":       brokerCommand,
+			"terminal":     terminalCommand,
+			"power":        flip("power"),
+			"network":      flip("network"),
+			"await":        awaitCommand,
+			"never":        neverCommand,
+			"qr":           qrCommand,
+			"qr-same":      sameCommand,
+			"altered":      alteredCommand,
+			"pos":          posCommand,
+			"status":       statusCommand,
+			"edc":          edcCommand,
+			"open":         openCommand,
+			"printed":      printedCommand,
+			"cancel":       cancelCommand,
+			"npci":         npciCommand,
+			"books":        booksCommand,
+			"collect":      collectCommand,
+			"charge":       chargeCommand,
+			"refund":       refundCommand,
+			"refunds":      refundsCommand,
+			"status3":      status3Command,
+			"ours":         oursCommand,
+			"keys":         keysCommand,
+			"tap":          tapCommand,
+			"race":         raceCommand,
+			"customer":     customerCommand,
+			"collide":      collideCommand,
+			"certificates": certificatesCommand,
+			"certified":    certifiedCommand,
+			"till":         tillCommand,
+			"signs":        signsCommand,
+			"keep":         keepCommand,
+			"says":         saysCommand,
+			"metric":       metricCommand,
+			"examples":     examplesCommand,
+			"catcher":      catcherCommand((*house).merchantServer),
+			"callbacks":    callbacksCommand((*house).merchantServer),
+			"desk":         catcherCommand((*house).deskServer),
+			"forwarded":    callbacksCommand((*house).deskServer),
+			"phone":        phoneCommand,
+			"intruder":     intruderCommand,
+			"forge":        forgeCommand,
+			"balance":      balanceCommand,
+			"readme":       readmeCommand,
+			"sample":       sampleCommand,
+			"storm":        stormCommand,
 		},
 	})
 }

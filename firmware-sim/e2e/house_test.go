@@ -6,7 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
+	"slices"
 	"syscall"
 	"testing"
 
@@ -21,13 +21,20 @@ type houseKey struct{}
 type house struct {
 	t          testing.TB
 	stack      *stack
+	client     *http.Client // what the controller is asked with
+	flags      []string     // of serve, kept over restarts
+	live       bool         // outside the sandbox
 	env        *testscript.Env
 	dir        string
 	http, mqtt string // the controller's addresses, kept over restarts
 	controller *process
+	network    string // the address of the UPI network
+	npci       *process
 	terminals  map[string]*terminal
 	catcher    *catcher // the merchant's server
 	desk       *catcher // a POS under development, which no controller can call
+	customer   customer
+	tills      map[string]*till
 	noise      int // sales that only made traffic
 }
 
@@ -38,16 +45,16 @@ type terminal struct {
 }
 
 func newHouse(t testing.TB, s *stack, env *testscript.Env) *house {
-	h := &house{t: t, stack: s, env: env, dir: t.TempDir(), terminals: map[string]*terminal{}}
-	for _, address := range []*string{&h.http, &h.mqtt} {
+	h := &house{t: t, stack: s, env: env, dir: t.TempDir(), terminals: map[string]*terminal{}, tills: map[string]*till{}}
+	for _, address := range []*string{&h.http, &h.mqtt, &h.network} {
 		var err error
 		if *address, err = freeAddress(); err != nil {
 			t.Fatal(err)
 		}
 	}
-	h.catcher, h.desk = newCatcher(t), newCatcher(t)
+	h.catcher, h.desk, h.client = newCatcher(t), newCatcher(t), http.DefaultClient
 	for name, value := range map[string]string{
-		"CONTROLLER": h.url(), "DESK": h.desk.URL,
+		"DESK": h.desk.URL, "MQTT": h.mqtt, "NPCI": h.networkURL(),
 		// The administration works on the database itself.
 		"GALLA_DATABASE": s.database, "GALLA_SEAL_KEY_FILE": h.sealKey(),
 		"PATH": binaries + string(os.PathListSeparator) + env.Getenv("PATH"),
@@ -59,7 +66,13 @@ func newHouse(t testing.TB, s *stack, env *testscript.Env) *house {
 
 func of(ts *testscript.TestScript) *house { return ts.Value(houseKey{}).(*house) }
 
-func (h *house) url() string { return "http://" + h.http }
+// url is where the controller is, by HTTPS where it has a certificate.
+func (h *house) url() string {
+	if slices.Contains(h.flags, "--tls-cert") {
+		return "https://" + h.http
+	}
+	return "http://" + h.http
+}
 
 func (h *house) sealKey() string { return filepath.Join(h.dir, "seal.key") }
 
@@ -70,12 +83,17 @@ func (h *house) stop() {
 			h.t.Errorf("terminal %s: %v", name, err)
 		}
 	}
-	if err := h.controller.stop(syscall.SIGTERM); err != nil {
-		h.t.Error(err)
+	for _, p := range []*process{h.controller, h.npci} {
+		if err := p.stop(syscall.SIGTERM); err != nil {
+			h.t.Error(err)
+		}
 	}
 	if h.t.Failed() {
 		if h.controller != nil {
 			h.t.Logf("controller:\n%s", h.controller.out)
+		}
+		if h.npci != nil {
+			h.t.Logf("npci:\n%s", h.npci.out)
 		}
 		for name, tm := range h.terminals {
 			h.t.Logf("terminal %s:\n%s", name, tm.out)
@@ -83,14 +101,19 @@ func (h *house) stop() {
 	}
 }
 
-// controllerCommand: controller start | stop | kill.
+// controllerCommand: controller start [flag...] | live [flag...] | stop | kill.
+// live is a start outside the sandbox; kept are the flags of the last one.
 func controllerCommand(ts *testscript.TestScript, neg bool, args []string) {
 	h := of(ts)
-	if neg || len(args) != 1 {
-		ts.Fatalf("usage: controller start|stop|kill")
+	if neg || len(args) < 1 {
+		ts.Fatalf("usage: controller start|live|stop|kill [flag...]")
 	}
 	switch args[0] {
-	case "start":
+	case "start", "live":
+		h.live = args[0] == "live"
+		if len(args) > 1 {
+			h.flags = args[1:]
+		}
 		h.startController(ts)
 	case "stop":
 		ts.Check(h.controller.stop(syscall.SIGTERM))
@@ -108,19 +131,27 @@ func controllerCommand(ts *testscript.TestScript, neg bool, args []string) {
 
 func (h *house) startController(ts *testscript.TestScript) {
 	args := []string{
-		"serve", "--sandbox", "--callback-allow-private", "--listen", h.http, "--database", h.stack.database,
+		"serve", "--callback-allow-private", "--listen", h.http, "--database", h.stack.database,
 		"--seal-key-file", h.sealKey(),
 	}
-	if m := h.stack.mosquitto; m != nil {
+	if !h.live {
+		args = append(args, "--sandbox")
+	}
+	switch m := h.stack.mosquitto; {
+	case m != nil:
 		args = append(args, "--broker", m.URL(), "--broker-username", m.AdminUsername, "--broker-password-file", h.stack.brokerPassword)
-	} else {
+	case slices.Contains(h.flags, "--mqtt-tls-listen"):
+		args = append(args, "--mqtt-listen", "")
+	default:
 		args = append(args, "--mqtt-listen", h.mqtt)
 	}
+	args = append(args, h.flags...)
 	var err error
 	h.controller, err = start(filepath.Join(binaries, "galla-controller"), args...)
 	ts.Check(err)
+	ts.Setenv("CONTROLLER", h.url())
 	until(ts, h.controller, "controller ready", func(ctx context.Context) (string, bool) {
-		status, body := get(ctx, h.url()+"/readyz")
+		status, body := h.get(ctx, "/readyz")
 		return body, status == http.StatusOK
 	})
 }
@@ -144,35 +175,40 @@ func brokerCommand(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// terminalCommand: terminal NAME MERCHANT.STORE.TERMINAL starts galla-sim
-// terminal, with a disk of its own.
+// get asks the controller.
+func (h *house) get(ctx context.Context, path string, header ...string) (status int, body string) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, h.url()+path, nil)
+	if err != nil {
+		return 0, err.Error()
+	}
+	for i := 0; i+1 < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	return do(h.client, r)
+}
+
+// terminalCommand: terminal NAME MERCHANT.STORE.TERMINAL [flag...] starts
+// galla-sim terminal, with a disk of its own unless a flag says which.
 func terminalCommand(ts *testscript.TestScript, neg bool, args []string) {
 	h := of(ts)
-	if neg || len(args) != 2 {
-		ts.Fatalf("usage: terminal NAME MERCHANT.STORE.TERMINAL")
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: terminal NAME MERCHANT.STORE.TERMINAL [flag...]")
 	}
 	id, err := protocol.ParseIdentity(args[1])
 	ts.Check(err)
 	address, err := freeAddress()
 	ts.Check(err)
-	p, err := start(filepath.Join(binaries, "galla-sim"), "terminal", "--controller", h.url(), "--merchant", id.MerchantID,
-		"--store", id.StoreID, "--terminal", id.TerminalID, "--panel", "st7789", "--listen", address,
-		"--data", filepath.Join(h.dir, "terminal-"+args[0]))
+	flags := append([]string{
+		"terminal", "--controller", h.url(), "--merchant", id.MerchantID, "--store", id.StoreID, "--terminal", id.TerminalID,
+		"--panel", "st7789", "--listen", address,
+	}, args[2:]...)
+	if !slices.Contains(flags, "--data") {
+		flags = append(flags, "--data", filepath.Join(h.dir, "terminal-"+args[0]))
+	}
+	p, err := start(filepath.Join(binaries, "galla-sim"), flags...)
 	ts.Check(err)
 	h.terminals[args[0]] = &terminal{p, id, "http://" + address}
 	ts.Setenv(args[0], "http://"+address)
-}
-
-// shutCommand: shut MERCHANT.STORE.TERMINAL takes a terminal out of service, as
-// an operator does in the database.
-func shutCommand(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 1 {
-		ts.Fatalf("usage: shut MERCHANT.STORE.TERMINAL")
-	}
-	ids := strings.Split(args[0], ".")
-	ts.Check(of(ts).stack.sql(fmt.Sprintf(
-		"UPDATE terminals SET active = false WHERE merchant_id = '%s' AND store_id = '%s' AND terminal_id = '%s'",
-		ids[0], ids[1], ids[2])))
 }
 
 func (h *house) terminal(ts *testscript.TestScript, name string) *terminal {

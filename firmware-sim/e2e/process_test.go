@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os/exec"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -55,6 +56,13 @@ func (p *process) stop(sig syscall.Signal) error {
 		<-p.done
 		return fmt.Errorf("%s did not stop on %v", p.cmd.Path, sig)
 	}
+}
+
+// count reads a number of times.
+func count(ts *testscript.TestScript, text string) int {
+	n, err := strconv.Atoi(text)
+	ts.Check(err)
+	return n
 }
 
 // lines is a program's output, kept for the failure report.
@@ -125,7 +133,7 @@ func get(ctx context.Context, url string, header ...string) (status int, body st
 	for i := 0; i+1 < len(header); i += 2 {
 		r.Header.Set(header[i], header[i+1])
 	}
-	return do(r)
+	return do(http.DefaultClient, r)
 }
 
 func post(ctx context.Context, url, body string, header ...string) (status int, answer string) {
@@ -137,11 +145,11 @@ func post(ctx context.Context, url, body string, header ...string) (status int, 
 	for i := 0; i+1 < len(header); i += 2 {
 		r.Header.Set(header[i], header[i+1])
 	}
-	return do(r)
+	return do(http.DefaultClient, r)
 }
 
-func do(r *http.Request) (int, string) {
-	response, err := http.DefaultClient.Do(r)
+func do(client *http.Client, r *http.Request) (int, string) {
+	response, err := client.Do(r)
 	if err != nil {
 		return 0, err.Error()
 	}

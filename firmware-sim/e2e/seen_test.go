@@ -75,16 +75,25 @@ func look(ctx context.Context, tm *terminal) (seen, string) {
 	return s, body
 }
 
-// awaitCommand: await NAME field=pattern... waits until the terminal says so.
+// awaitCommand: await NAME [within=SECONDS] field=pattern... waits until the
+// terminal says so.
 func awaitCommand(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: await NAME condition...")
 	}
 	tm := of(ts).terminal(ts, args[0])
+	conditions, limit := args[1:], patience
+	if seconds, bounded := strings.CutPrefix(conditions[0], "within="); bounded {
+		conditions, limit = conditions[1:], time.Duration(count(ts, seconds))*time.Second
+	}
+	began := time.Now()
 	until(ts, tm.process, "await "+strings.Join(args, " "), func(ctx context.Context) (string, bool) {
 		s, body := look(ctx, tm)
-		return body, s.matches(ts, args[1:])
+		return body, s.matches(ts, conditions)
 	})
+	if took := time.Since(began); took > limit {
+		ts.Fatalf("await %v took %v", args, took)
+	}
 }
 
 // neverCommand: never NAME condition... holds for two seconds of looking, while

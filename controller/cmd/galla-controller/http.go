@@ -83,6 +83,7 @@ func (c *controller) newEngine() (*gin.Engine, error) {
 	upiapi.New(upiapi.Config{
 		Journal: c.journal, Reader: c.db, Directory: c.people.get, LinkKey: &c.keys.link.PublicKey, OrgID: c.OrgID,
 		Sandbox: c.Sandbox, Log: c.log,
+		Sign: c.signer.signs(), Certificate: c.signer.certificate(),
 		Answered: func(message string, code decide.Code) { c.metrics.UPIAnswer(message, string(code)) },
 	}).Register(r)
 	devices := deviceapi.New(deviceapi.Config{
@@ -105,6 +106,7 @@ func (c *controller) newEngine() (*gin.Engine, error) {
 	r.GET("/healthz", gin.WrapH(ops.Healthz()))
 	r.GET("/readyz", gin.WrapH(c.ready))
 	r.GET("/metrics", gin.WrapH(c.metrics.Handler()))
+	c.describe(r, limited)
 	return r, nil
 }
 

@@ -20,6 +20,7 @@ import (
 	"github.com/galla-pay/galla/controller/internal/journal"
 	"github.com/galla-pay/galla/controller/internal/merchant"
 	"github.com/galla-pay/galla/controller/internal/mqttlink"
+	upinet "github.com/galla-pay/galla/controller/internal/network"
 	"github.com/galla-pay/galla/controller/internal/ops"
 	"github.com/galla-pay/galla/controller/internal/payapi"
 	"github.com/galla-pay/galla/controller/internal/payment"
@@ -43,6 +44,7 @@ type serveCommand struct {
 	databaseFlags
 	brokerFlags
 	limitFlags
+	networkFlags
 
 	Sandbox              bool           `help:"Serve the sandbox's merchants, and enrol terminals of this machine."`
 	SandboxEnrolFrom     []netip.Prefix `placeholder:"CIDR" help:"Addresses besides loopback from which the sandbox enrols terminals, for containers."`
@@ -63,6 +65,9 @@ func (s serveCommand) Run(ctx context.Context) error {
 
 func (s serveCommand) serve(ctx context.Context, log *slog.Logger) error {
 	warnings, err := s.check()
+	if err == nil {
+		err = s.checkNetwork(s.Sandbox)
+	}
 	if err != nil {
 		return err
 	}
@@ -90,6 +95,10 @@ func (s serveCommand) serve(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return fmt.Errorf("signing keys: %w", err)
 	}
+	signer, err := s.openSigner(ctx, db, s.Sandbox)
+	if err != nil {
+		return err
+	}
 	people := &directory{db: db, log: log}
 	if err := people.read(ctx); err != nil {
 		return fmt.Errorf("merchants: %w", err)
@@ -97,7 +106,7 @@ func (s serveCommand) serve(ctx context.Context, log *slog.Logger) error {
 	metrics := ops.NewMetrics(version)
 	c := &controller{
 		serveCommand: s, log: log, db: db, keys: k, people: people, metrics: metrics,
-		certificate: certificate, limits: s.newLimits(s.Sandbox, metrics, log),
+		signer: signer, certificate: certificate, limits: s.newLimits(s.Sandbox, metrics, log),
 	}
 	return c.run(ctx, writers)
 }
@@ -112,6 +121,7 @@ type controller struct {
 	metrics *ops.Metrics
 
 	certificate *tlsfile.Files // nil: no TLS
+	signer      *upiSigner     // nil: messages to the UPI network are not signed
 	limits      limits
 
 	journal   *journal.Journal
@@ -119,6 +129,7 @@ type controller struct {
 	callback  *callback.Sender
 	pay       *payapi.API
 	events    *eventapi.API
+	network   *upinet.Worker
 	broker    terminalBroker
 	registrar *enrol.Registrar
 	// brokerDoor answers a broker that asks who may do what; nil: none asks.
@@ -145,6 +156,9 @@ func (c *controller) run(ctx context.Context, writers int) error {
 	if c.callback, err = c.newCallback(); err != nil {
 		return err
 	}
+	if c.network, err = c.newNetwork(c, c.db, c.signer); err != nil {
+		return err
+	}
 	if c.broker, err = c.openBroker(work, c); err != nil {
 		return err
 	}
@@ -168,7 +182,7 @@ func (c *controller) run(ctx context.Context, writers int) error {
 	go func() { journalDone <- c.journal.Run(work) }()
 	sweeper := &sweep.Sweeper{Journal: c.journal, Find: c.db.Due, Log: c.log}
 	services := []func(context.Context){
-		c.link.Run, c.callback.Run, sweeper.Run, c.people.keepFresh, c.shutOut, c.measure, c.broker.Run,
+		c.link.Run, c.callback.Run, c.network.Run, sweeper.Run, c.people.keepFresh, c.shutOut, c.measure, c.broker.Run,
 		(&enrol.Watcher{Storage: c.registrar.Storage, Broker: c.broker, Log: c.log}).Run,
 	}
 	services = append(services, func(ctx context.Context) { c.keys.ring.Run(ctx, c.log) })
@@ -205,6 +219,9 @@ func (c *controller) journalConfig(writers int) journal.Config {
 		OnCommit: func(changes decide.Changes) {
 			c.link.Committed(changes)
 			c.count(changes)
+			if len(changes.Network) > 0 {
+				c.network.Wake()
+			}
 			for _, notice := range changes.Callbacks {
 				c.callback.Wake()
 				c.events.Committed(notice.MerchantID)
@@ -297,6 +314,9 @@ func (c *controller) measure(ctx context.Context) {
 		c.metrics.TerminalsConnected(c.broker.Terminals())
 		if q, err := c.db.CallbackQueue(ctx); err == nil {
 			c.metrics.Outbox("callbacks", q.Pending, q.Oldest)
+		}
+		if q, err := c.db.NetworkQueue(ctx); err == nil {
+			c.metrics.Outbox("network", q.Pending, q.Oldest)
 		}
 		select {
 		case <-ctx.Done():

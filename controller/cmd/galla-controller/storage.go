@@ -33,6 +33,7 @@ type storage interface {
 	callbackRows
 	callbackLog
 	paymentRows
+	networkRows
 	admin.Store
 	enrol.Storage
 	secrets

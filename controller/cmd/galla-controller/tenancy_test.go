@@ -111,6 +111,9 @@ func TestTenancy(t *testing.T) {
 	table := accesses()
 	d := doors(t, true, limitFlags{})
 	d.Sandbox = true
+	var err error
+	d.signer, err = networkFlags{}.openSigner(t.Context(), d.db, true)
+	must(t, err)
 	engine, err := d.newEngine()
 	must(t, err)
 	cells := 0

@@ -143,7 +143,7 @@ func (d Pay) attempt(tx *Tx, q quote.Quote, p payment.Payment, a PayAnswer) (pay
 	q.UsedAt, q.UsedBy = tx.Now(), d.TxnID
 	tx.PutQuote(q)
 	p, err := move(tx, p, payment.Happening{
-		Event: payment.EventPayStarted, Actor: actor, Payer: d.Payer, UPITxnID: d.TxnID,
+		Event: payment.EventPayStarted, Actor: actor, Payer: d.Payer, UPITxnID: d.TxnID, Instrument: protocol.PayDQR,
 	})
 	if err != nil {
 		return p, err

@@ -11,8 +11,10 @@ import (
 	"log/slog"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/galla-pay/galla/controller/internal/decide"
+	"github.com/galla-pay/galla/controller/internal/fleet"
 	"github.com/galla-pay/galla/controller/internal/journal"
 	"github.com/galla-pay/galla/controller/internal/merchant"
 	"github.com/galla-pay/galla/controller/internal/payment"
@@ -20,6 +22,7 @@ import (
 	"github.com/galla-pay/galla/controller/internal/seal"
 	"github.com/galla-pay/galla/controller/internal/sqlite"
 	"github.com/galla-pay/galla/hack/testservers"
+	"github.com/galla-pay/galla/protocol"
 )
 
 // House is what stands behind a door.
@@ -32,6 +35,8 @@ type House struct {
 	Log     *slog.Logger
 	// OnCommit, when set before the first decision, is told what is committed.
 	OnCommit func(decide.Changes)
+
+	dsn string // of PostgreSQL
 }
 
 // Storage is what every door's test asks of a database.
@@ -39,6 +44,10 @@ type Storage interface {
 	journal.Storage
 	Payment(ctx context.Context, merchantID, id string) (payment.Payment, error)
 	Payments(ctx context.Context, q journal.PaymentQuery) ([]payment.Payment, error)
+	Events(ctx context.Context, paymentID string) ([]payment.Record, error)
+	Terminal(ctx context.Context, id protocol.Identity) (fleet.Terminal, error)
+	CallbackHorizon(ctx context.Context) (time.Time, error)
+	CallbackFeed(ctx context.Context, merchantID, after string, limit int) (journal.CallbackFeed, error)
 	Migrate(ctx context.Context) error
 	Seed(ctx context.Context, data merchant.Data) error
 	Directory(ctx context.Context) (*merchant.Directory, error)
@@ -63,11 +72,41 @@ func New(t testing.TB, change ...func(*merchant.Data)) *House {
 // NewPostgres builds one on PostgreSQL.
 func NewPostgres(t testing.TB, change ...func(*merchant.Data)) *House {
 	t.Helper()
-	log := slog.New(slog.DiscardHandler)
-	dsn := testservers.SharedPostgres(t).NewDatabaseFrom(t, "empty", func(string) error { return nil })
-	db, err := postgres.Open(t.Context(), postgres.Config{DSN: dsn, Box: box(t, t.TempDir()), Log: log})
+	dir := t.TempDir()
+	dsn := testservers.SharedPostgres(t).NewDatabaseFrom(t, "migrated", func(dsn string) error {
+		db, err := postgres.Open(context.Background(), postgres.Config{DSN: dsn, Box: box(t, dir), Log: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			return err
+		}
+		defer db.Close()
+		return db.Migrate(context.Background())
+	})
+	h := build(t, openPostgres(t, dsn), slog.New(slog.DiscardHandler), change)
+	h.dsn = dsn
+	return h
+}
+
+// Neighbour is another controller on the same database: connections and a
+// journal of its own. Only a house on PostgreSQL has one.
+func (h *House) Neighbour(t testing.TB) *House {
+	t.Helper()
+	if h.dsn == "" {
+		t.Fatal("a house on SQLite has no neighbour")
+	}
+	n := &House{
+		Storage: openPostgres(t, h.dsn), People: h.People, LinkKey: h.LinkKey, Log: h.Log,
+		OnCommit: func(decide.Changes) {}, dsn: h.dsn,
+	}
+	t.Cleanup(func() { must(t, n.Storage.Close()) })
+	n.open(t)
+	return n
+}
+
+func openPostgres(t testing.TB, dsn string) *postgres.DB {
+	t.Helper()
+	db, err := postgres.Open(t.Context(), postgres.Config{DSN: dsn, Box: box(t, t.TempDir()), Log: slog.New(slog.DiscardHandler)})
 	must(t, err)
-	return build(t, db, log, change)
+	return db
 }
 
 func box(t testing.TB, dir string) *seal.Box {
@@ -92,8 +131,16 @@ func build(t testing.TB, db Storage, log *slog.Logger, change []func(*merchant.D
 	must(t, err)
 	h.LinkKey, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	must(t, err)
+	h.open(t)
+	return h
+}
+
+// open starts the journal.
+func (h *House) open(t testing.TB) {
+	t.Helper()
+	var err error
 	h.Journal, err = journal.New(journal.Config{
-		Storage: db, Writers: 1, Log: h.Log, OnCommit: func(c decide.Changes) { h.OnCommit(c) },
+		Storage: h.Storage, Writers: 1, Log: h.Log, OnCommit: func(c decide.Changes) { h.OnCommit(c) },
 	})
 	must(t, err)
 	done := make(chan error, 1)
@@ -102,7 +149,6 @@ func build(t testing.TB, db Storage, log *slog.Logger, change []func(*merchant.D
 		must(t, h.Journal.Close(context.Background()))
 		<-done
 	})
-	return h
 }
 
 func must(t testing.TB, err error) {

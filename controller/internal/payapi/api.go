@@ -42,6 +42,9 @@ type Reader interface {
 	Payment(ctx context.Context, merchantID, id string) (payment.Payment, error)
 	// Payments finds payments; none where nothing fits.
 	Payments(ctx context.Context, q journal.PaymentQuery) ([]payment.Payment, error)
+	// CallbackHorizon is the time before which nothing can be committed any
+	// more: what is read after it was asked holds all of before it.
+	CallbackHorizon(ctx context.Context) (time.Time, error)
 }
 
 // Config is what the door needs.
@@ -183,6 +186,8 @@ func (a *API) fail(c *gin.Context, err error) {
 	case errors.Is(err, journal.ErrBusy), errors.Is(err, journal.ErrUnavailable), errors.Is(err, journal.ErrClosed):
 		c.Header("Retry-After", "1")
 		a.refuse(c, &Refusal{Code: CodeInternal, HTTPStatus: http.StatusServiceUnavailable})
+	case c.Request.Context().Err() != nil: // the POS has gone; it learns the end by status
+		a.refuse(c, refuse(CodeInternal, ""))
 	default:
 		a.Log.Error("request failed", "route", c.FullPath(), "requestId", c.GetString("requestId"), "error", err)
 		a.refuse(c, refuse(CodeInternal, ""))

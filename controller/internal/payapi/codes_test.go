@@ -7,7 +7,6 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/galla-pay/galla/controller/internal/decide"
 	"github.com/galla-pay/galla/controller/internal/doortest"
@@ -359,67 +358,4 @@ func codeRows(c *city) []codeRow {
 	body("refund of an unnamed", refundPath, once(refundSample, nil), 400, "BAD_REQUEST")
 	body("refund repeated", refundPath, back(fields{"transactionId": "T1"}, qr("", paid...)), 417, "INVALID_TRANSACTION_ID")
 	return rows
-}
-
-// TestAllowed: a merchant that asks too often is told to wait, and for how
-// long, in the words of either vocabulary.
-func TestAllowed(t *testing.T) {
-	t.Parallel()
-	d := newDoor(t)
-	for _, path := range []string{initPath, qrPath} {
-		r := postTo(t, path, merchantKey, with(sample(nil), qrSample))
-		w := httptest.NewRecorder()
-		limited := payapi.New(payapi.Config{
-			Journal: d.Journal, Reader: d.DB, Directory: d.Directory, LinkKey: d.LinkKey, Log: d.Log,
-			Allow: func(merchantID string) (time.Duration, bool) {
-				return 2500 * time.Millisecond, merchantID != "MERCHANTUAT"
-			},
-		})
-		engine := newEngine(limited)
-		engine.ServeHTTP(w, r)
-		var a answer
-		if err := json.Unmarshal(w.Body.Bytes(), &a); err != nil {
-			t.Fatal(err)
-		}
-		if w.Code != http.StatusTooManyRequests || w.Header().Get("Retry-After") != "3" || a.Code != "TOO_MANY_REQUESTS" {
-			t.Errorf("%s: %d %s, Retry-After %s", path, w.Code, a.Code, w.Header().Get("Retry-After"))
-		}
-		if wrong := postTo(t, path, "wrong key", sample(nil)); true {
-			w := httptest.NewRecorder()
-			engine.ServeHTTP(w, wrong)
-			if w.Code != http.StatusUnauthorized {
-				t.Errorf("%s: an unsigned request used the merchant's share up: %d", path, w.Code)
-			}
-		}
-	}
-}
-
-// TestRefundRace: any number of refunds at once never give back more than was
-// paid (failure matrix I9).
-func TestRefundRace(t *testing.T) {
-	t.Parallel()
-	c := &city{door: newDoorOf(t, doortest.NewPostgres(t, shops))}
-	original := c.made(qrPath, qrSample, "", paid...)
-	const many = 16
-	answers := make(chan string, many)
-	for n := range many {
-		r := postTo(t, refundPath, merchantKey, with(refundSample, fields{"transactionId": fmt.Sprint("R", n), "originalTransactionId": original, "amount": 30}))
-		go func() {
-			w := httptest.NewRecorder()
-			c.handler.ServeHTTP(w, r)
-			var a answer
-			_ = json.Unmarshal(w.Body.Bytes(), &a)
-			answers <- fmt.Sprint(a.Code, " ", a.Data["payResponseCode"])
-		}()
-	}
-	got := map[string]int{}
-	for range many {
-		got[<-answers]++
-	}
-	if got["PAYMENT_PENDING PAYMENT_PENDING"] != 3 || got["PAYMENT_ERROR EXCESS_REFUND_AMOUNT"] != many-3 {
-		t.Fatalf("of %d refunds of 30 out of 100: %v", many, got)
-	}
-	if p, err := c.Storage.Payment(t.Context(), "MERCHANTUAT", original); err != nil || p.Refunded != 90 {
-		t.Fatalf("refunded %d, %v", p.Refunded, err)
-	}
 }

@@ -59,7 +59,7 @@ func readEDC(req object, p *payment.Payment) (handover time.Duration, err error)
 // least, a card is all that can be offered.
 func readModes(req object, p *payment.Payment) error {
 	var modes []protocol.PayMode
-	if raw, ok := req["paymentModes"]; !ok || json.Unmarshal(raw, &modes) != nil || len(modes) == 0 {
+	if json.Unmarshal(req["paymentModes"], &modes) != nil || len(modes) == 0 {
 		return refuse(CodeInvalidModes, "")
 	}
 	for _, mode := range modes {

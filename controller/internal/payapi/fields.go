@@ -7,14 +7,19 @@ import (
 	"github.com/galla-pay/galla/protocol"
 )
 
+// has reports whether a field is there: null is as good as absent.
+func (o object) has(name string) bool {
+	raw, ok := o[name]
+	return ok && string(raw) != "null"
+}
+
 // text reads a field that is a JSON string. Absent and null are "".
 func (o object) text(name string) (string, bool) {
-	raw, ok := o[name]
-	if !ok || string(raw) == "null" {
+	if !o.has(name) {
 		return "", true
 	}
 	var s string
-	if json.Unmarshal(raw, &s) != nil {
+	if json.Unmarshal(o[name], &s) != nil {
 		return "", false
 	}
 	return s, true
@@ -23,18 +28,17 @@ func (o object) text(name string) (string, bool) {
 // boolean reads a field that is "true" or "false", as a JSON boolean or as text
 // in any case. Absent, null and "" are false.
 func (o object) boolean(name string) (b, ok bool) {
-	raw, there := o[name]
-	if !there {
+	if !o.has(name) {
 		return false, true
 	}
-	s := string(raw)
-	if strings.HasPrefix(s, `"`) && json.Unmarshal(raw, &s) != nil {
+	s := string(o[name])
+	if strings.HasPrefix(s, `"`) && json.Unmarshal(o[name], &s) != nil {
 		return false, false
 	}
 	switch strings.ToLower(s) {
 	case "true":
 		return true, true
-	case "false", "", "null":
+	case "false", "":
 		return false, true
 	}
 	return false, false
@@ -44,19 +48,18 @@ func (o object) boolean(name string) (b, ok bool) {
 // clients send it, as a string of digits. ok is false for anything else,
 // fractions and exponents included; set is false when it is absent or null.
 func (o object) whole(name string) (n int64, set, ok bool) {
-	raw, there := o[name]
-	if !there || string(raw) == "null" {
+	if !o.has(name) {
 		return 0, false, true
 	}
-	s := string(raw)
+	s := string(o[name])
 	if strings.HasPrefix(s, `"`) {
-		if json.Unmarshal(raw, &s) != nil {
+		if json.Unmarshal(o[name], &s) != nil {
 			return 0, true, false
 		}
 	}
 	negative := strings.HasPrefix(s, "-")
 	v, err := protocol.ParsePaise(strings.TrimPrefix(s, "-"))
-	if err != nil || len(s) > 20 {
+	if err != nil {
 		return 0, true, false
 	}
 	if negative {

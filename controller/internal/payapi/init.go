@@ -23,21 +23,31 @@ const (
 	maxAmount = protocol.Paise(10_000_000_000)
 )
 
+// form is what tells the two forms of an init apart.
+type form struct {
+	ids  []string         // what the merchant's id is called; the first that is there counts
+	only payment.Solution // the one solution that it can ask for; "" for any
+}
+
 // init answers POST /v1/payment/init.
-func (a *API) init(c *gin.Context) { a.initAs(c, "") }
+func (a *API) init(c *gin.Context) {
+	a.initAs(c, form{ids: []string{"merchantTransactionId", "transactionId"}})
+}
 
 // edcInit answers POST /v1/edc/transaction/init, the older form of an EDC sale.
-func (a *API) edcInit(c *gin.Context) { a.initAs(c, "EDC") }
+func (a *API) edcInit(c *gin.Context) {
+	a.initAs(c, form{ids: []string{"transactionId", "merchantTransactionId"}, only: payment.EDC})
+}
 
-func (a *API) initAs(c *gin.Context, solution string) {
+func (a *API) initAs(c *gin.Context, f form) {
 	by, req, ok := a.signedBody(c)
 	if !ok {
 		return
 	}
-	if _, given := req["solutionType"]; solution != "" && !given {
-		req["solutionType"] = []byte(`"` + solution + `"`)
+	if f.only != "" && !req.has("solutionType") {
+		req["solutionType"] = []byte(`"` + f.only + `"`)
 	}
-	d, err := a.readInit(c, by, req)
+	d, err := a.readInit(c, by, req, f)
 	if err != nil {
 		a.fail(c, err)
 		return
@@ -69,7 +79,7 @@ func (a *API) signedBody(c *gin.Context) (by signer, req object, ok bool) {
 
 // readInit makes the checks in the documented order: merchant, store,
 // terminal, ids, then the rest in the order of the field list.
-func (a *API) readInit(c *gin.Context, by signer, req object) (decide.Init, error) {
+func (a *API) readInit(c *gin.Context, by signer, req object, f form) (decide.Init, error) {
 	var none decide.Init
 	terminal, err := a.readTerminal(by, req, isOpen(req))
 	if err != nil {
@@ -81,7 +91,7 @@ func (a *API) readInit(c *gin.Context, by signer, req object) (decide.Init, erro
 		Signer: by.owner, SignerIndex: by.index,
 	}
 	p.MerchantID = by.merchant.ID
-	if p.TransactionID, err = readTransactionID(req, maxTransactionID); err != nil {
+	if p.TransactionID, err = readTransactionID(req, maxTransactionID, f.ids...); err != nil {
 		return none, err
 	}
 	var ok bool
@@ -91,19 +101,22 @@ func (a *API) readInit(c *gin.Context, by signer, req object) (decide.Init, erro
 	if p.Solution, err = readSolution(by.merchant, terminal, req); err != nil {
 		return none, err
 	}
+	if f.only != "" && p.Solution != f.only {
+		return none, badRequest("solutionType", "must be "+string(f.only)+" here")
+	}
 	if p.Amount, err = readAmount(req); err != nil {
 		return none, err
 	}
-	var lives, shown time.Duration
-	if p.Solution == payment.EDC {
+	var lives, shown time.Duration // of the wait, of the link
+	switch {
+	case p.Solution == payment.EDC:
 		lives, err = readEDC(req, &p)
 		shown = lives + longestWindow
-	} else {
+	case !payableByQR(p.Amount):
+		err = refuse(CodeInvalidAmount, "")
+	default:
 		lives, err = readExpiresIn(req, defaultExpiresIn, maxExpiresIn)
 		shown = lives
-		if err == nil && !payableByQR(p.Amount) {
-			err = refuse(CodeInvalidAmount, "")
-		}
 	}
 	if err != nil {
 		return none, err
@@ -120,7 +133,7 @@ func (a *API) readInit(c *gin.Context, by signer, req object) (decide.Init, erro
 }
 
 // readTerminal finds the merchant's store and terminal. An OPEN order needs no
-// terminal; one that is named all the same must exist, and binds nothing.
+// terminal; one that is named all the same is checked, and binds nothing.
 func (a *API) readTerminal(by signer, req object, open bool) (merchant.Terminal, error) {
 	none := merchant.Terminal{Active: true, Integrated: true}
 	dir := a.Directory()
@@ -141,17 +154,20 @@ func (a *API) readTerminal(by signer, req object, open bool) (merchant.Terminal,
 		return none, refuse(CodeInvalidTerminal, "")
 	}
 	if open {
-		return none, nil
+		t.TerminalID = ""
 	}
 	return t, nil
 }
 
-// readTransactionID reads merchantTransactionId, or transactionId as some
-// clients call it.
-func readTransactionID(req object, most int) (string, error) {
-	name := "merchantTransactionId"
-	if _, ok := req[name]; !ok {
-		name = "transactionId"
+// readTransactionID reads the id that the merchant gives: the first of names
+// that is there.
+func readTransactionID(req object, most int, names ...string) (string, error) {
+	name := names[0]
+	for _, other := range names {
+		if req.has(other) {
+			name = other
+			break
+		}
 	}
 	id, ok := req.text(name)
 	if !ok || !protocol.ValidID(id, most) {
@@ -182,7 +198,7 @@ func readSolution(m merchant.Merchant, t merchant.Terminal, req object) (payment
 
 func solutionOf(req object) payment.Solution {
 	solution, ok := req.text("solutionType")
-	if _, mapping := req["integrationMappingType"]; ok && solution == "" && mapping {
+	if ok && solution == "" && req.has("integrationMappingType") {
 		return payment.EDC
 	}
 	switch {

@@ -1,6 +1,9 @@
 package payapi
 
 import (
+	"context"
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -13,10 +16,20 @@ import (
 const (
 	maxList    = 10
 	listWindow = 5 * time.Minute
-	maxRecon   = 50
+	// roundRows are read at a time where rows have to be sorted out; listRounds
+	// is how often a list does that at most.
+	roundRows  = 200
+	listRounds = 10
 )
 
+// listRow is a payment in a list.
+type listRow struct {
+	data3
+	Date int64 `json:"transactionDate"` // epoch milliseconds of the init
+}
+
 // list answers POST /v3/qr/transaction/list: the latest payments, newest first.
+// Refunds are none.
 func (a *API) list(c *gin.Context) {
 	by, req, ok := a.signedBody(c)
 	if !ok {
@@ -27,24 +40,76 @@ func (a *API) list(c *gin.Context) {
 		q.Newest = true
 		q.Since, _, err = readPeriod(req, "startTimestamp", "", listWindow)
 	}
-	if _, given := req["amount"]; err == nil && given {
+	if err == nil && req.has("amount") {
 		q.Amount, err = readAmount(req)
+	}
+	var wanted func(payment.Payment) bool
+	if err == nil {
+		wanted, err = readListed(req)
 	}
 	var found []payment.Payment
 	if err == nil {
-		found, err = a.Reader.Payments(c.Request.Context(), q)
+		found, _, err = a.payments(c.Request.Context(), q, listRounds, wanted)
 	}
 	if err != nil {
 		a.fail(c, err)
 		return
 	}
-	data := []any{}
+	rows := []listRow{}
 	for _, p := range found {
-		data = append(data, status3Envelope(p).Data)
+		row := listRow{v3Data(p), p.CreatedAt.UnixMilli()}
+		for i, m := range row.PaymentModes {
+			row.PaymentModes[i].Type = m.Mode // as lists call it
+		}
+		rows = append(rows, row)
 	}
 	a.succeed(c, gin.H{
-		"resultCount": len(data), "startTimestamp": q.Since.UnixMilli(), "endTimestamp": time.Now().UnixMilli(), "transactions": data,
+		"resultCount": len(rows), "startTimestamp": q.Since.UnixMilli(), "endTimestamp": time.Now().UnixMilli(), "transactions": rows,
 	})
+}
+
+// readListed reads which payments a list is to show: qrCodeId is that of a
+// transactionContext, last4Digits are the end of our id or of the UTR.
+func readListed(req object) (func(payment.Payment) bool, error) {
+	code, isText := req.text("qrCodeId")
+	if !isText {
+		return nil, badRequest("qrCodeId", "must be a text")
+	}
+	last, isText := req.text("last4Digits")
+	if !isText || last != "" && (len(last) != 4 || !protocol.ValidID(last, 4)) {
+		return nil, badRequest("last4Digits", "must be 4 characters")
+	}
+	return func(p payment.Payment) bool {
+		return p.Solution != payment.Refund && (code == "" || p.ID == code && p.QR != "") &&
+			(last == "" || strings.HasSuffix(p.ID, last) || strings.HasSuffix(p.Reference, last))
+	}, nil
+}
+
+// payments reads the payments of q that are wanted, q.Limit at most, in so many
+// rounds at most (0: as many as it takes); more says that there is another one.
+func (a *API) payments(ctx context.Context, q journal.PaymentQuery, rounds int, wanted func(payment.Payment) bool) (found []payment.Payment, more bool, err error) {
+	limit := q.Limit
+	q.Limit++
+	for round := 1; ; round++ {
+		rows, err := a.Reader.Payments(ctx, q)
+		if err != nil {
+			return nil, false, err
+		}
+		for _, p := range rows {
+			switch {
+			case !wanted(p):
+			case len(found) == limit:
+				return found, true, nil
+			default:
+				found = append(found, p)
+			}
+		}
+		if len(rows) < q.Limit || round == rounds {
+			return found, false, nil
+		}
+		last := rows[len(rows)-1]
+		q.AfterTime, q.AfterID, q.Limit = last.CreatedAt, last.ID, roundRows
+	}
 }
 
 // readFilter reads store, terminal and size of a list.
@@ -66,108 +131,10 @@ func (a *API) readFilter(by signer, req object, most int64) (journal.PaymentQuer
 	size, set, ok := req.whole("size")
 	switch {
 	case !ok || set && (size < 1 || size > most):
-		return q, badRequest("size", "is out of range")
+		return q, badRequest("size", fmt.Sprintf("must be 1 to %d", most))
 	case !set:
 		size = most
 	}
 	q.Limit = int(size)
 	return q, nil
-}
-
-// reconRow is a payment as the accounts want it.
-type reconRow struct {
-	status
-	SettlementAmount *protocol.Paise `json:"settlementAmount,omitempty"`
-	Fee              *protocol.Paise `json:"fee,omitempty"`
-	Refunds          []refundRow     `json:"refunds,omitempty"`
-}
-
-type refundRow struct {
-	TransactionID        string         `json:"transactionId"`
-	PhonepeTransactionID string         `json:"phonepeTransactionId"`
-	Amount               protocol.Paise `json:"amount"`
-	Status               string         `json:"status"`
-	ReferenceNumber      string         `json:"referenceNumber,omitempty"`
-	Timestamp            int64          `json:"timestamp"`
-}
-
-// recon answers POST /v1/transactions/details: payments oldest first, page by
-// page; searchAfter of one answer asks for the next page.
-func (a *API) recon(c *gin.Context) {
-	by, req, ok := a.signedBody(c)
-	if !ok {
-		return
-	}
-	q, err := a.readFilter(by, req, maxRecon)
-	if err == nil {
-		q.Since, q.Until, err = readPeriod(req, "startTimestamp", "endTimestamp", searchWindow)
-	}
-	if err == nil {
-		err = readCursor(req, &q)
-	}
-	var rows []reconRow
-	var next any
-	if err == nil {
-		rows, next, err = a.reconRows(c, q)
-	}
-	if err != nil {
-		a.fail(c, err)
-		return
-	}
-	a.succeed(c, gin.H{"transactionDetails": rows, "totalResult": len(rows), "searchAfter": next})
-}
-
-// readCursor reads searchAfter {timestamp, transactionId}: the last row's
-// creation in microseconds and our id of it, as the answer before gave them.
-func readCursor(req object, q *journal.PaymentQuery) error {
-	raw, given := req["searchAfter"]
-	if !given || string(raw) == "null" {
-		return nil
-	}
-	after, err := parseObject(raw)
-	if err != nil {
-		return badRequest("searchAfter", err.Error())
-	}
-	micros, set, ok := after.whole("timestamp")
-	id, isText := after.text("transactionId")
-	if !set || !ok || micros < 0 || !isText || !protocol.ValidID(id, protocol.MaxIDLength) {
-		return badRequest("searchAfter", "must be that of an answer")
-	}
-	q.AfterTime, q.AfterID = time.UnixMicro(micros).UTC(), id
-	return nil
-}
-
-func (a *API) reconRows(c *gin.Context, q journal.PaymentQuery) ([]reconRow, any, error) {
-	found, err := a.Reader.Payments(c.Request.Context(), q)
-	if err != nil {
-		return nil, nil, err
-	}
-	rows := []reconRow{}
-	var next any
-	if len(found) == q.Limit {
-		last := found[len(found)-1]
-		next = gin.H{"timestamp": last.CreatedAt.UnixMicro(), "transactionId": last.ID}
-	}
-	for _, p := range found {
-		if p.Solution == payment.Refund {
-			continue // in its payment's row
-		}
-		row := reconRow{status: statusData(p)}
-		if p.State == payment.Succeeded {
-			fee := p.Amount - p.Settlement
-			row.SettlementAmount, row.Fee = &p.Settlement, &fee
-			refunds, err := a.Reader.Payments(c.Request.Context(), journal.PaymentQuery{MerchantID: p.MerchantID, Original: p.ID})
-			if err != nil {
-				return nil, nil, err
-			}
-			for _, r := range refunds {
-				at := statusData(r)
-				row.Refunds = append(row.Refunds, refundRow{
-					r.TransactionID, r.ID, r.Amount, at.Status, at.ReferenceNumber, at.Timestamp,
-				})
-			}
-		}
-		rows = append(rows, row)
-	}
-	return rows, next, nil
 }

@@ -63,22 +63,11 @@ func (a *API) readRefund(c *gin.Context, by signer, req object) (decide.Refund, 
 		return d, refuse(CodeInvalidMerchant, "")
 	}
 	var err error
-	if p.TransactionID, err = readTransactionID(req, maxTransactionID3); err != nil {
+	if p.TransactionID, err = readTransactionID(req, maxTransactionID3, "transactionId"); err != nil {
 		return d, err
 	}
-	original, isText := req.text("originalTransactionId")
-	ours, oursIsText := req.text("providerReferenceId")
-	switch {
-	case !isText || original != "" && !protocol.ValidID(original, protocol.MaxIDLength):
-		return d, badRequest("originalTransactionId", "is not a transaction id")
-	case !oursIsText || ours != "" && !protocol.ValidID(ours, protocol.MaxIDLength):
-		return d, badRequest("providerReferenceId", "is not a reference")
-	case original == "" && ours == "":
-		return d, badRequest("originalTransactionId", "or providerReferenceId must be given")
-	case original != "":
-		d.Original = payment.Key{MerchantID: p.MerchantID, TransactionID: original}
-	default:
-		d.OriginalID = ours
+	if err = a.readOriginal(c, req, &d, p.MerchantID); err != nil {
+		return d, err
 	}
 	if p.Amount, err = readAmount(req); err != nil {
 		return d, err
@@ -90,4 +79,31 @@ func (a *API) readRefund(c *gin.Context, by signer, req object) (decide.Refund, 
 	p.CallbackURL, p.CallbackMode, err = a.readCallback(c, by.merchant)
 	d.Payment = p
 	return d, err
+}
+
+// readOriginal reads which payment is given back: by the merchant's id, by ours,
+// or by both, which then must be those of one payment.
+func (a *API) readOriginal(c *gin.Context, req object, d *decide.Refund, merchantID string) error {
+	original, isText := req.text("originalTransactionId")
+	ours, oursIsText := req.text("providerReferenceId")
+	switch {
+	case !isText || original != "" && !protocol.ValidID(original, protocol.MaxIDLength):
+		return badRequest("originalTransactionId", "is not a transaction id")
+	case !oursIsText || ours != "" && !protocol.ValidID(ours, protocol.MaxIDLength):
+		return badRequest("providerReferenceId", "is not a reference")
+	case original == "" && ours == "":
+		return badRequest("originalTransactionId", "or providerReferenceId must be given")
+	case original == "":
+		d.OriginalID = ours
+		return nil
+	}
+	d.Original = payment.Key{MerchantID: merchantID, TransactionID: original}
+	if ours == "" {
+		return nil
+	}
+	p, err := a.Reader.Payment(c.Request.Context(), merchantID, original)
+	if err == nil && p.ID != ours {
+		err = badRequest("providerReferenceId", "is not that of originalTransactionId")
+	}
+	return err
 }

@@ -60,7 +60,7 @@ func (a *API) readSearch(by signer, req object) (journal.PaymentQuery, error) {
 	default:
 		q.Reference = rrn
 	}
-	if _, given := req["amount"]; given {
+	if req.has("amount") {
 		var err error
 		if q.Amount, err = readAmount(req); err != nil {
 			return q, err
@@ -71,10 +71,14 @@ func (a *API) readSearch(by signer, req object) (journal.PaymentQuery, error) {
 	return q, err
 }
 
-// readPeriod reads a period in epoch milliseconds, by default the usual time
-// until now.
+// inSeconds is below what a time in milliseconds can be, and above any time in
+// seconds.
+const inSeconds = 100_000_000_000
+
+// readPeriod reads a period in epoch milliseconds; without a start, it is the
+// usual time until its end. The public samples of recon write seconds, which
+// cannot be taken for milliseconds: these began in 1973.
 func readPeriod(req object, from, to string, usual time.Duration) (since, until time.Time, err error) {
-	since = time.Now().Add(-usual)
 	for _, field := range []struct {
 		name string
 		at   *time.Time
@@ -86,9 +90,20 @@ func readPeriod(req object, from, to string, usual time.Duration) (since, until 
 		switch {
 		case !ok || set && (millis < 0 || millis > 1<<45):
 			return since, until, badRequest(field.name, "must be a time in epoch milliseconds")
+		case set && millis < inSeconds:
+			millis *= 1000
+			fallthrough
 		case set:
 			*field.at = time.UnixMilli(millis).UTC()
 		}
+	}
+	switch {
+	case !since.IsZero() && !until.IsZero() && until.Before(since):
+		return since, until, badRequest(to, "must not be before "+from)
+	case since.IsZero() && until.IsZero():
+		since = time.Now().Add(-usual)
+	case since.IsZero():
+		since = until.Add(-usual)
 	}
 	return since, until, nil
 }

@@ -3,6 +3,7 @@ package payapi
 import (
 	"github.com/gin-gonic/gin"
 
+	"github.com/galla-pay/galla/controller/internal/journal"
 	"github.com/galla-pay/galla/controller/internal/payment"
 	"github.com/galla-pay/galla/protocol"
 )
@@ -22,6 +23,11 @@ func (a *API) status(c *gin.Context) {
 		return
 	}
 	p, err := a.Reader.Payment(c.Request.Context(), merchantID, id)
+	if err == nil && p.Solution == payment.Refund {
+		// Whoever reads SUCCESS here hands the goods over: a refund is no payment,
+		// and its end is told by v3 alone.
+		err = journal.ErrNotFound
+	}
 	if err != nil {
 		a.fail(c, err)
 		return

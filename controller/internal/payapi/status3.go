@@ -54,7 +54,15 @@ func state3(p payment.Payment) (code Code, state, reason string) {
 // that reads success:true with a pending payment takes it for failed
 // (phonepe-api: Status data).
 func status3Envelope(p payment.Payment) envelope {
-	code, state, reason := state3(p)
+	code, _, _ := state3(p)
+	return envelope{
+		Success: p.State == payment.Succeeded, Code: code, Message: message3(code), Data: v3Data(p), hasData: true,
+	}
+}
+
+// v3Data is how a payment or refund stands, as v3 says it.
+func v3Data(p payment.Payment) data3 {
+	_, state, reason := state3(p)
 	d := data3{
 		TransactionID: p.TransactionID, MerchantID: p.MerchantID, MerchantOrderID: p.OrderID, ProviderReferenceID: p.ID,
 		Amount: p.Amount, PaymentState: state, PayResponseCode: reason,
@@ -69,9 +77,7 @@ func status3Envelope(p payment.Payment) envelope {
 	if p.State == payment.Succeeded {
 		d.PaymentModes = []mode3{{Mode: mode(p), Amount: p.Amount, UTR: p.Reference}}
 	}
-	return envelope{
-		Success: p.State == payment.Succeeded, Code: code, Message: message3(code), Data: d, hasData: true,
-	}
+	return d
 }
 
 // mode is CARD, or ACCOUNT for everything that UPI moved.
@@ -96,6 +102,7 @@ type data3 struct {
 
 type mode3 struct {
 	Mode   string         `json:"mode"`
+	Type   string         `json:"type,omitempty"` // in lists: mode again
 	Amount protocol.Paise `json:"amount"`
 	UTR    string         `json:"utr,omitempty"`
 }

@@ -2,11 +2,13 @@ package payapi_test
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/galla-pay/galla/controller/internal/payapi"
 	"github.com/galla-pay/galla/controller/internal/payment"
+	"github.com/galla-pay/galla/protocol"
 )
 
 // TestStatus: any known payment is a SUCCESS of the question, by either id and
@@ -59,12 +61,35 @@ func TestStatusData(t *testing.T) {
 	}
 	paid := end(payment.Succeeded, "", true)
 	paid.Reference, paid.UPITxnID = "632600000001", "X1"
+	byCard := end(payment.Succeeded, "", true)
+	byCard.Solution, byCard.Instrument, byCard.Reference = payment.EDC, protocol.PayCard, "632512004217"
+	byCard.CardLast4, byCard.CardNetwork, byCard.CardType = "4242", "VISA", "DEBIT"
+	declined := end(payment.Failed, payment.ReasonCardDeclined, true)
+	declined.Instrument, declined.Reference = protocol.PayCard, "never told"
+	shown := base // a card was asked for, nobody has begun to pay
+	shown.Instrument = protocol.PayCard
+	paying := shown
+	paying.State, paying.Attempted, paying.CancelAsked = payment.InProgress, true, true
+	parked := paying
+	parked.State, parked.Instrument = payment.Parked, protocol.PayDQR
+	open := base
+	open.Solution, open.Open, open.ShortOrderID, open.TerminalID, open.State = payment.EDC, true, "0042", "", payment.Created
 	const head = `"merchantId":"M","storeId":"S","terminalId":"D","orderId":"O","merchantOrderId":"O","transactionId":"T1","merchantTransactionId":"T1","phonepeTransactionId":"GP1"`
 	for _, tt := range []struct {
 		name string
 		p    payment.Payment
 		data string
 	}{
+		{"paid by card", byCard, head + `,"referenceNumber":"632512004217","paymentMode":"CARD","amount":24500,"status":"SUCCESS","responseCode":"null","paymentInstruments":[{"type":"CARD","amount":24500,"last4Digits":"4242","cardNetwork":"VISA","cardType":"DEBIT"}],"timestamp":1700000009000`},
+		{"card declined", declined, head + `,"paymentMode":"CARD","amount":24500,"status":"FAILED","responseCode":"CARD_DECLINED","timestamp":1700000009000`},
+		{"card wanted", shown, head + `,"amount":24500,"status":"PENDING","timestamp":1700000000000`},
+		{"card being read, cancel asked", paying, head + `,"paymentMode":"CARD","amount":24500,"status":"PENDING","timestamp":1700000000000`},
+		{"parked", parked, head + `,"paymentMode":"DQR","amount":24500,"status":"PENDING","timestamp":1700000000000`},
+		{"in the pool", open, strings.Replace(head, `"terminalId":"D",`, "", 1) + `,"amount":24500,"status":"PENDING","timestamp":1700000000000`},
+		{"cancelled", end(payment.Cancelled, payment.ReasonCancelledByMerchant, false), head + `,"amount":24500,"status":"FAILED","responseCode":"CANCELLED_BY_MERCHANT","timestamp":1700000009000`},
+		{"cancelled after a failure", end(payment.Cancelled, payment.ReasonCancelledByMerchant, true), head + `,"paymentMode":"DQR","amount":24500,"status":"FAILED","responseCode":"CANCELLED_BY_MERCHANT","timestamp":1700000009000`},
+		{"rejected", end(payment.Failed, payment.ReasonRejectedByCashier, false), head + `,"amount":24500,"status":"FAILED","responseCode":"REJECTED_BY_CASHIER","timestamp":1700000009000`},
+		{"not handed over", end(payment.Expired, payment.ReasonHandoverTimeout, false), head + `,"amount":24500,"status":"EXPIRED","responseCode":"HANDOVER_TIMEOUT","timestamp":1700000009000`},
 		{"pending", base, head + `,"amount":24500,"status":"PENDING","timestamp":1700000000000`},
 		{"paid", paid, head + `,"referenceNumber":"632600000001","paymentMode":"DQR","amount":24500,"status":"SUCCESS","responseCode":"null","paymentInstruments":[{"type":"ACCOUNT","amount":24500,"upiTransactionId":"X1"}],"timestamp":1700000009000`},
 		{"declined", end(payment.Failed, "UPI:IP08", true), head + `,"paymentMode":"DQR","amount":24500,"status":"FAILED","responseCode":"UPI:IP08","timestamp":1700000009000`},

@@ -27,7 +27,7 @@ func (a *API) qrInit(c *gin.Context) {
 	if !ok {
 		return
 	}
-	p, err := a.read3(c, by, req)
+	p, err := a.read3(c, by, req, false)
 	if err == nil {
 		p.Solution = payment.QRString
 		if !by.merchant.DQR {
@@ -57,7 +57,7 @@ func (a *API) charge(c *gin.Context) {
 	if !ok {
 		return
 	}
-	p, err := a.read3(c, by, req)
+	p, err := a.read3(c, by, req, true)
 	if err == nil {
 		p.Solution = payment.Collect
 		err = readInstrument(req, &p)
@@ -94,8 +94,9 @@ func (a *API) init3(c *gin.Context, by signer, p payment.Payment, lives time.Dur
 
 // read3 reads what the v3 inits have in common, in the order merchant, store,
 // ids, the rest. Store and terminal are optional: no terminal is asked to do
-// anything.
-func (a *API) read3(c *gin.Context, by signer, req object) (payment.Payment, error) {
+// anything. Where merchantOrderId is not needed, it is by default the transaction
+// id.
+func (a *API) read3(c *gin.Context, by signer, req object, orderNeeded bool) (payment.Payment, error) {
 	p := payment.Payment{
 		ID: payment.FormatID(uuid.Must(uuid.NewV7())), Payee: by.merchant.Payee, Signer: by.owner, SignerIndex: by.index,
 	}
@@ -114,10 +115,13 @@ func (a *API) read3(c *gin.Context, by signer, req object) (payment.Payment, err
 		return p, refuse(CodeInvalidTerminal, "")
 	}
 	var err error
-	if p.TransactionID, err = readTransactionID(req, maxTransactionID3); err != nil {
+	if p.TransactionID, err = readTransactionID(req, maxTransactionID3, "transactionId"); err != nil {
 		return p, err
 	}
-	if p.OrderID, ok = req.text("merchantOrderId"); !ok || !protocol.ValidID(p.OrderID, protocol.MaxIDLength) {
+	if p.OrderID, ok = req.text("merchantOrderId"); ok && p.OrderID == "" && !orderNeeded {
+		p.OrderID = p.TransactionID
+	}
+	if !ok || !protocol.ValidID(p.OrderID, protocol.MaxIDLength) {
 		return p, badRequest("merchantOrderId", "must be 1 to 64 letters, digits, _ or -")
 	}
 	if p.Amount, err = readAmount(req); err != nil {

@@ -41,6 +41,7 @@ type cli struct {
 	Phone    struct {
 		Pay payCommand `cmd:"" help:"Scan the QR on a terminal's panel and pay it."`
 	} `cmd:"" help:"Be the customer."`
+	Npci        npciCommand    `cmd:"" help:"Be the UPI network and the customers' banks: collect requests, refunds, questions."`
 	Demo        demoCommand    `cmd:"" help:"Run controller, two terminals, a till, a phone and a callback catcher on this machine."`
 	VersionVerb versionCommand `cmd:"" name:"version" help:"Print the version."`
 }

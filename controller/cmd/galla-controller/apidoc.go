@@ -1,0 +1,189 @@
+package main
+
+import (
+	"cmp"
+	"net/http"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/galla-pay/galla/controller/internal/admin"
+	"github.com/galla-pay/galla/controller/internal/apidoc"
+	"github.com/galla-pay/galla/controller/internal/decide"
+	"github.com/galla-pay/galla/controller/internal/merchant"
+	"github.com/galla-pay/galla/controller/internal/network"
+	"github.com/galla-pay/galla/controller/internal/payapi"
+	"github.com/galla-pay/galla/controller/internal/payment"
+	"github.com/galla-pay/galla/protocol"
+)
+
+// describe serves the description of every route that r has by now; it comes
+// after all others. on is where its own routes go.
+func (c *controller) describe(r *gin.Engine, on gin.IRouter) {
+	var door *apidoc.Door
+	apidoc.Register(on, func() *apidoc.Door { return door })
+	door, err := apidoc.New(documented(r.Routes(), c.Sandbox))
+	if err != nil {
+		// A route without words is our mistake, which a test finds; it stops nobody
+		// from taking payments.
+		c.log.Error("the API is not described", "error", err)
+	}
+}
+
+// documented is what the description is made of: the routes that there are, and
+// every table of codes, states and reasons.
+func documented(routes gin.RoutesInfo, sandbox bool) apidoc.Config {
+	c := apidoc.Config{
+		Version: version,
+		Codes: map[apidoc.Group][]apidoc.Code{
+			apidoc.GroupV1: payCodes(payapi.Codes()), apidoc.GroupV3: payCodes(payapi.Codes3()),
+			apidoc.GroupEvents: eventCodes(), apidoc.GroupDevice: deviceCodes(),
+		},
+		Limits: documentedLimits(),
+	}
+	if sandbox {
+		c.Sandbox = sandboxKeys()
+	}
+	known := documentedRoutes()
+	for _, route := range routes {
+		r := apidoc.Route{Method: route.Method, Path: inBraces(route.Path)}
+		if k, ok := known[r.Method+" "+r.Path]; ok {
+			r = k
+		}
+		c.Routes = append(c.Routes, r)
+	}
+	sortRoutes(c.Routes)
+	for _, row := range decide.Codes {
+		c.Codes[apidoc.GroupUPI] = append(c.Codes[apidoc.GroupUPI], apidoc.Code{Code: string(row.Code), HTTPStatus: row.HTTPStatus, Message: row.Meaning})
+	}
+	for _, row := range admin.Codes() {
+		c.Codes[apidoc.GroupAdmin] = append(c.Codes[apidoc.GroupAdmin], apidoc.Code{Code: string(row.Code), HTTPStatus: row.HTTPStatus, Message: row.Meaning})
+	}
+	for _, row := range network.Codes {
+		c.Network = append(c.Network, apidoc.NetworkStatus{Status: row.Status, Class: string(row.Class), Meaning: row.Meaning})
+	}
+	for _, row := range payment.Reasons {
+		c.Reasons = append(c.Reasons, apidoc.Reason{Reason: row.Reason, Meaning: row.Meaning})
+	}
+	for _, s := range payment.States {
+		if s != payment.None {
+			c.States = append(c.States, apidoc.State{Name: string(s), External: s.External(), Final: s.Final()})
+		}
+	}
+	return c
+}
+
+// documentedRoutes are the routes of the doors that have a table of them, and the
+// Go types of those that have none, by method and path.
+func documentedRoutes() map[string]apidoc.Route {
+	all := map[string]apidoc.Route{}
+	add := func(r apidoc.Route) { all[r.Method+" "+r.Path] = r }
+	for _, r := range payapi.Routes() {
+		add(apidoc.Route{Method: r.Method, Path: inBraces(r.Path), Summary: r.Summary, SignsBody: r.Signs == payapi.SignsBody})
+	}
+	for _, r := range admin.Routes() {
+		add(apidoc.Route{
+			Method: r.Method, Path: r.Path, Summary: strings.TrimSuffix(r.Summary, "."), Role: string(r.Role), Status: r.Status, Query: r.Query,
+			Body: r.Body, Answer: r.Answer,
+		})
+	}
+	add(apidoc.Route{Method: http.MethodPost, Path: protocol.EnrolCodePath, Body: protocol.EnrolCodeRequest{}, Answer: protocol.EnrolAnswer{}})
+	add(apidoc.Route{Method: http.MethodPost, Path: protocol.EnrolPath, Body: protocol.EnrolRequest{}, Answer: protocol.EnrolAnswer{}})
+	return all
+}
+
+// inBraces is a path of gin's with its parameters in braces.
+func inBraces(path string) string {
+	segments := strings.Split(path, "/")
+	for i, s := range segments {
+		if s != "" && (s[0] == ':' || s[0] == '*') {
+			segments[i] = "{" + s[1:] + "}"
+		}
+	}
+	return strings.Join(segments, "/")
+}
+
+// sortRoutes puts routes in the order of their doors' tables, and others behind
+// them by path: gin's order is that of its trees.
+func sortRoutes(routes []apidoc.Route) {
+	place := map[string]int{}
+	for i, r := range payapi.Routes() {
+		place[r.Method+" "+inBraces(r.Path)] = i + 1
+	}
+	for i, r := range admin.Routes() {
+		place[r.Method+" "+r.Path] = 1000 + i
+	}
+	at := func(r apidoc.Route) int {
+		if n := place[r.Method+" "+r.Path]; n > 0 {
+			return n
+		}
+		return 10_000
+	}
+	slices.SortFunc(routes, func(a, b apidoc.Route) int {
+		return cmp.Or(cmp.Compare(at(a), at(b)), cmp.Compare(a.Path, b.Path), cmp.Compare(a.Method, b.Method))
+	})
+}
+
+func payCodes(rows []payapi.CodeRow) []apidoc.Code {
+	var all []apidoc.Code
+	for _, row := range rows {
+		all = append(all, apidoc.Code{Code: string(row.Code), HTTPStatus: row.HTTPStatus, Message: row.Message})
+	}
+	return all
+}
+
+// sandboxKeys are whose keys sign the examples of the sandbox.
+func sandboxKeys() *apidoc.Sandbox {
+	data := merchant.Sandbox()
+	s := &apidoc.Sandbox{MerchantID: data.Merchants[0].ID, ProviderID: data.Providers[0].ID}
+	for _, key := range data.SaltKeys {
+		switch key.Owner {
+		case s.MerchantID:
+			s.SaltKey = string(key.Secret)
+		case s.ProviderID:
+			s.ProviderKey = string(key.Secret)
+		}
+	}
+	return s
+}
+
+// documentedLimits are the flags of limits.go, as --help has them.
+func documentedLimits() []apidoc.Limit {
+	var all []apidoc.Limit
+	for f := range reflect.TypeFor[limitFlags]().Fields() {
+		var flag strings.Builder
+		for i, c := range f.Name {
+			if i > 0 && c >= 'A' && c <= 'Z' {
+				flag.WriteByte('-')
+			}
+			flag.WriteRune(c)
+		}
+		all = append(all, apidoc.Limit{Flag: "--" + strings.ToLower(flag.String()) + " " + f.Tag.Get("placeholder"), Help: f.Tag.Get("help")})
+	}
+	return all
+}
+
+// eventCodes and deviceCodes are what those doors say; a test holds them against
+// their source.
+func eventCodes() []apidoc.Code {
+	return []apidoc.Code{
+		{Code: "SUCCESS", HTTPStatus: http.StatusOK, Message: "Your request has been successfully completed."},
+		{Code: "UNAUTHORIZED", HTTPStatus: http.StatusUnauthorized, Message: "checksum verification failed"},
+		{Code: "INVALID_MERCHANT_ID", HTTPStatus: http.StatusBadRequest, Message: "The merchant id is invalid or activated"},
+		{Code: "BAD_REQUEST", HTTPStatus: http.StatusBadRequest, Message: "The request is not valid"},
+		{Code: "TOO_MANY_REQUESTS", HTTPStatus: http.StatusTooManyRequests, Message: "Too many requests. Please wait and send the request again."},
+		{Code: "INTERNAL_SERVER_ERROR", HTTPStatus: http.StatusInternalServerError, Message: "Something went wrong. Please ask again with the same cursor."},
+	}
+}
+
+func deviceCodes() []apidoc.Code {
+	return []apidoc.Code{
+		{Code: "BAD_REQUEST", HTTPStatus: http.StatusBadRequest, Message: "What is wrong with the body"},
+		{Code: "INVALID_TERMINAL_ID", HTTPStatus: http.StatusBadRequest, Message: "Which terminal is not there"},
+		{Code: "FORBIDDEN", HTTPStatus: http.StatusForbidden, Message: "Why it is not let in"},
+		{Code: "TOO_MANY_REQUESTS", HTTPStatus: http.StatusTooManyRequests, Message: "Too many enrolments at once; try again later"},
+		{Code: "INTERNAL_SERVER_ERROR", HTTPStatus: http.StatusServiceUnavailable, Message: "The terminal could not be enrolled; try again"},
+	}
+}
