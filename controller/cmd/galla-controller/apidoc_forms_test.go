@@ -127,12 +127,11 @@ func (f *forms) answer(t *testing.T, name, route string, a told) {
 	contents := append(f.operation(route), "responses", fmt.Sprint(a.status), "content")
 	media, _, _ := strings.Cut(a.header.Get("Content-Type"), ";")
 	if media == "" { // curl has not told it
-		media = "application/json"
-		if bytes.HasPrefix(bytes.TrimSpace(a.body), []byte("<")) {
-			media = "application/xml"
-		}
-		if f.at(t, append(contents, media, "schema")...) == nil {
-			media = "application/problem+json"
+		for _, m := range []string{"application/json", "application/xml", "application/problem+json", "application/jwk-set+json"} {
+			if f.at(t, append(contents, m, "schema")...) != nil && (m == "application/xml") == bytes.HasPrefix(bytes.TrimSpace(a.body), []byte("<")) {
+				media = m
+				break
+			}
 		}
 	}
 	s := f.at(t, append(contents, media, "schema")...)

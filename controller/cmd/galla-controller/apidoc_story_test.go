@@ -220,6 +220,8 @@ var everyTime = []struct{ is, said string }{
 	{`QRexpire=[^&"\\]+`, `QRexpire=2026-12-01T10:33:00Z`},
 	{`sign=[^&"\\]+`, `sign=MEUCIQ...`},
 	{`"(referenceNumber|utr)":"[^"]+"`, `"$1":"632512004217"`},
+	{`"(kid)":"[^"]+"`, `"$1":"hDyZRulcs3Scvjr4"`},
+	{`"(x)":"[^"]+"`, `"$1":"32 bytes, base64url"`},
 	{`"(token)":"[^"]+"`, `"$1":"a-token-of-256-random-bits"`},
 	{`"(rootKey)":"[^"]+"`, `"$1":"32 bytes, base64"`},
 	{`"(keySet)":"[^"]+"`, `"$1":"a signed key set, a compact JWS"`},
@@ -307,6 +309,7 @@ func compact(t *testing.T, raw json.RawMessage) string {
 func (s *teller) callback(c sentCallback) apidoc.Answer {
 	s.t.Helper()
 	s.forms.callback(s.t, c)
+	s.checkAsTold(c)
 	var b strings.Builder
 	header := map[string]string{}
 	for _, name := range []string{"X-VERIFY", "X-Galla-Event-Id", "X-Galla-Timestamp", "X-Galla-Signature"} {

@@ -47,7 +47,6 @@ type NewOrganisation struct {
 type OrganisationUpdate struct {
 	DefaultPayee *string `json:"defaultPayee"`
 	Unsigned     *bool   `json:"unsigned"`
-	active       *bool
 }
 
 // NewCertificate is a certificate to be added.

@@ -119,7 +119,10 @@ func examplesEvents() []Example {
 	first := ask("events", "?limit=1", "The first that there is")
 	first.Takes = map[string]string{"data.next": docNext}
 	bad := ask("events-bad", "?limit=1000", "A parameter out of range")
-	return []Example{first, ask("events-next", "?after="+docNext+"&limit=1", "What follows it"), bad}
+	return []Example{
+		first, ask("events-next", "?after="+docNext+"&limit=1", "What follows it"), bad,
+		{Name: "keys", Route: "GET /v1/keys", Summary: "The keys of now"},
+	}
 }
 
 func examplesDevice() []Example {

@@ -100,13 +100,6 @@ func object(doc string, f ...field) *schema {
 	return s
 }
 
-// closed is an object whose unknown members are refused.
-func (s *schema) closed() *schema {
-	c := *s
-	c.AdditionalProperties = false
-	return &c
-}
-
 // need is a property that is always there, may one that is not.
 func need(name string, s *schema, doc string) field { return field{name, true, s.said(doc)} }
 func may(name string, s *schema, doc string) field  { return field{name, false, s.said(doc)} }
@@ -232,10 +225,11 @@ func (s *schema) bounds() string {
 	if len(s.Enum) > 0 {
 		var all []string
 		for _, v := range s.Enum {
-			if v == "" {
-				v = `""`
+			word := string(encodeCompact(v))
+			if v != "" {
+				word = strings.Trim(word, `"`)
 			}
-			all = append(all, strings.Trim(string(encodeCompact(v)), `"`))
+			all = append(all, word)
 		}
 		says = append(says, strings.Join(all, ", "))
 	}

@@ -10,7 +10,7 @@ func operationsDevice() []operation {
 	return []operation{
 		{
 			route: "POST /device/v1/enrol", group: GroupDevice, summary: "Become a terminal, by a code that an operator made",
-			doc:   "galla-agent enroll does this. The key is made on the device and never leaves it; proof shows that the device holds it. A code works once, for ten minutes.",
+			doc:   "galla-agent enroll does this. The key is made on the device and never leaves it; proof shows that the device holds it. A code is good for one device, for ten minutes.",
 			codes: []string{"BAD_REQUEST", "INVALID_TERMINAL_ID", "FORBIDDEN", "TOO_MANY_REQUESTS", "INTERNAL_SERVER_ERROR"},
 		},
 		{

@@ -22,8 +22,9 @@ func operationsEvents() []operation {
 		},
 		{
 			route: "GET /v1/keys", group: GroupEvents, summary: "The keys that sign callbacks",
-			doc:  "A JSON Web Key Set (RFC 7517) of the Ed25519 keys whose signature X-Galla-Signature may be, by kid. Keep it for five minutes at most.",
-			also: map[int]*schema{200: object("", need("keys", list(object("", need("kty", words("OKP"), ""), need("crv", words("Ed25519"), ""), need("kid", text(), "As signatures name it."), need("x", text(), "32 bytes, base64url."), may("use", words("sig"), ""), may("alg", words("EdDSA"), ""))), "")), 429: tooMany()},
+			media: "application/jwk-set+json",
+			doc:   "A JSON Web Key Set (RFC 7517) of the Ed25519 keys whose signature X-Galla-Signature may be, by kid. Keep it for five minutes at most.",
+			also:  map[int]*schema{200: object("", need("keys", list(object("", need("kty", words("OKP"), ""), need("crv", words("Ed25519"), ""), need("kid", text(), "As signatures name it."), need("x", text(), "32 bytes, base64url."), may("use", words("sig"), ""), may("alg", words("EdDSA"), ""))), "")), 429: tooMany()},
 		},
 	}
 }

@@ -48,17 +48,30 @@ type run struct {
 	failing int           // database calls in a row that failed
 }
 
-// take leases all that can be sent now and returns how long to sleep.
+// take leases all that can be sent now and returns how long to sleep. It looks
+// before it leases, so that a worker with nothing to do writes nothing.
 func (r *run) take(ctx context.Context) time.Duration {
 	for {
 		free := r.cfg.Concurrency - r.busy
 		if free <= 0 {
 			return pollEvery // an attempt that ends wakes the loop
 		}
+		next, some, err := r.next(ctx)
+		switch {
+		case err != nil:
+			return r.backOff(ctx, "ask when a network request is due", err)
+		case !some:
+			r.failing = 0
+			return pollEvery
+		case next > 0:
+			r.failing = 0
+			return min(pollEvery, max(next, shortest))
+		}
 		due, err := r.lease(ctx, free)
 		if err != nil {
 			return r.backOff(ctx, "lease network requests", err)
 		}
+		r.failing = 0
 		for _, row := range due {
 			r.busy++
 			go func() {
@@ -67,7 +80,7 @@ func (r *run) take(ctx context.Context) time.Duration {
 			}()
 		}
 		if len(due) == 0 {
-			return r.sleep(ctx)
+			return blockedPoll
 		}
 	}
 }
@@ -76,19 +89,6 @@ func (r *run) lease(ctx context.Context, limit int) ([]journal.NetworkDelivery, 
 	ctx, cancel := context.WithTimeout(ctx, dbTimeout)
 	defer cancel()
 	return r.cfg.Rows.LeaseNetwork(ctx, limit, leaseTime)
-}
-
-// sleep is how long nothing can be due, and never longer than pollEvery.
-func (r *run) sleep(ctx context.Context) time.Duration {
-	next, some, err := r.next(ctx)
-	if err != nil {
-		return r.backOff(ctx, "ask when a network request is due", err)
-	}
-	r.failing = 0
-	if !some {
-		return pollEvery
-	}
-	return min(pollEvery, max(next, blockedPoll))
 }
 
 func (w *Worker) next(ctx context.Context) (time.Duration, bool, error) {

@@ -40,6 +40,8 @@ const (
 	// blockedPoll is its sleep while rows are due that cannot be leased, because
 	// another row of their payment is under way somewhere.
 	blockedPoll = 200 * time.Millisecond
+	// shortest is the shortest sleep before a row falls due.
+	shortest = 10 * time.Millisecond
 	// maxBackOff bounds its sleep while the database is away.
 	maxBackOff = 4 * time.Second
 )

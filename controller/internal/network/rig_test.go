@@ -257,8 +257,8 @@ func (r *rig) until(what string, is func() bool) {
 			return
 		}
 		step := 5 * time.Millisecond
-		if n > 2000 {
-			step = 200 * time.Millisecond
+		if n > 200 {
+			step = 100 * time.Millisecond
 		}
 		<-time.After(step)
 	}
@@ -331,10 +331,4 @@ func (l *lockedBuffer) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.b.String()
-}
-
-func (m *meter) reset() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.results, m.given = nil, nil
 }

@@ -26,18 +26,13 @@ func shops(d *merchant.Data) {
 		d.Merchants = append(d.Merchants, m)
 		d.SaltKeys = append(d.SaltKeys, merchant.SaltKey{Owner: m.ID, Index: "1", Secret: merchantKey})
 	}
-	for _, s := range []merchant.Store{
-		{MerchantID: "NOSOLUTION", ID: "s", Active: true}, {MerchantID: "MERCHANTUAT", ID: "closed"},
-	} {
-		d.Stores = append(d.Stores, s)
-	}
-	for _, t := range []merchant.Terminal{
+	d.Stores = append(d.Stores,
+		merchant.Store{MerchantID: "NOSOLUTION", ID: "s", Active: true}, merchant.Store{MerchantID: "MERCHANTUAT", ID: "closed"})
+	d.Terminals = append(d.Terminals, []merchant.Terminal{
 		{Identity: protocol.Identity{MerchantID: "NOSOLUTION", StoreID: "s", TerminalID: "t"}, Active: true, Integrated: true},
 		{Identity: protocol.Identity{MerchantID: "MERCHANTUAT", StoreID: "teststore1", TerminalID: "standalone"}, Active: true},
 		{Identity: protocol.Identity{MerchantID: "MERCHANTUAT", StoreID: "teststore1", TerminalID: "gone"}, Integrated: true},
-	} {
-		d.Terminals = append(d.Terminals, t)
-	}
+	}...)
 }
 
 // postTo is a signed request with a payload.
