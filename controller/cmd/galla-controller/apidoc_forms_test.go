@@ -31,7 +31,8 @@ const documentURL = "http://galla.test/openapi.json"
 
 func newForms(t *testing.T) *forms {
 	t.Helper()
-	return formsOf(t, get(t, bookshelf(t, true), "/openapi.json"))
+	library.opening.Do(func() { library.forms = formsOf(t, get(t, bookshelf(t, true), "/openapi.json")) })
+	return library.forms
 }
 
 func formsOf(t *testing.T, document string) *forms {
@@ -203,12 +204,24 @@ func (f *forms) callback(t *testing.T, c sentCallback) {
 	post := f.document["paths"].(map[string]any)["/v1/payment/init"].(map[string]any)["post"].(map[string]any)["callbacks"].(map[string]any)["ended"].(map[string]any)["{$request.header.X-CALLBACK-URL}"].(map[string]any)["post"].(map[string]any)
 	for _, p := range post["parameters"].([]any) {
 		name := p.(map[string]any)["name"].(string)
-		s, err := f.compiler.Compile(documentURL + "#" + "/paths/~1v1~1payment~1init/post/callbacks/ended/{$request.header.X-CALLBACK-URL}/post/parameters/" + fmt.Sprint(indexOf(post["parameters"].([]any), name)) + "/schema")
-		must(t, err)
-		if err := s.Validate(c.header.Get(name)); err != nil {
+		if err := f.parameter(t, at[:len(at)-4], indexOf(post["parameters"].([]any), name)).Validate(c.header.Get(name)); err != nil {
 			t.Errorf("%s of a callback: %v", name, err)
 		}
 	}
+}
+
+// parameter is the schema of the n-th parameter of an operation.
+func (f *forms) parameter(t *testing.T, operation []string, n int) *jsonschema.Schema {
+	t.Helper()
+	path := ""
+	for _, step := range operation {
+		path += "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(step)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	s, err := f.compiler.Compile(fmt.Sprintf("%s#%s/parameters/%d/schema", documentURL, path, n))
+	must(t, err)
+	return s
 }
 
 func indexOf(parameters []any, name string) int {

@@ -1,15 +1,12 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/json"
 	"flag"
-	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
-	"html"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -18,23 +15,35 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/gin-gonic/gin"
 
-	"github.com/galla-pay/galla/controller/internal/admin"
 	"github.com/galla-pay/galla/controller/internal/apidoc"
 	"github.com/galla-pay/galla/controller/internal/brokerauth"
-	"github.com/galla-pay/galla/controller/internal/decide"
-	"github.com/galla-pay/galla/controller/internal/network"
-	"github.com/galla-pay/galla/controller/internal/payapi"
-	"github.com/galla-pay/galla/controller/internal/payment"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
+// library is what many tests look at and none changes. It is made once.
+var library struct {
+	routes, inside, outside sync.Once
+
+	known   gin.RoutesInfo
+	doors   [2]*apidoc.Door
+	opening sync.Once
+	forms   *forms
+}
+
 // everyRoute is what the real router has with everything switched on.
 func everyRoute(t *testing.T) gin.RoutesInfo {
+	t.Helper()
+	library.routes.Do(func() { library.known = findRoutes(t) })
+	return slices.Clone(library.known)
+}
+
+func findRoutes(t *testing.T) gin.RoutesInfo {
 	t.Helper()
 	c := doors(t, true, limitFlags{})
 	c.Sandbox = true
@@ -59,10 +68,18 @@ func everyRoute(t *testing.T) gin.RoutesInfo {
 // bookshelf is the door with the documents of every route.
 func bookshelf(t *testing.T, sandbox bool) http.Handler {
 	t.Helper()
-	config := documented(everyRoute(t), sandbox)
-	config.Version = "test"
-	door, err := apidoc.New(config)
-	must(t, err)
+	once, place := &library.outside, &library.doors[0]
+	if sandbox {
+		once, place = &library.inside, &library.doors[1]
+	}
+	once.Do(func() {
+		config := documented(everyRoute(t), sandbox)
+		config.Version = "test"
+		var err error
+		*place, err = apidoc.New(config)
+		must(t, err)
+	})
+	door := *place
 	gin.SetMode(gin.ReleaseMode)
 	r := gin.New()
 	apidoc.Register(r, func() *apidoc.Door { return door })
@@ -189,71 +206,6 @@ func pageNames(t *testing.T, shelf http.Handler) []string {
 	return names
 }
 
-var (
-	tableRow  = regexp.MustCompile(`(?s)<tr id="[^"]*">(.*?)</tr>`)
-	tableCell = regexp.MustCompile(`(?s)<td>(.*?)</td>`)
-	element   = regexp.MustCompile(`(?s)<details>.*?</details>|<[^>]*>`)
-)
-
-// rowsOf are the rows of a page's tables of codes, as text.
-func rowsOf(page string) [][]string {
-	var rows [][]string
-	for _, row := range tableRow.FindAllStringSubmatch(page, -1) {
-		var cells []string
-		for _, cell := range tableCell.FindAllStringSubmatch(row[1], -1) {
-			cells = append(cells, strings.TrimSpace(html.UnescapeString(element.ReplaceAllString(cell[1], ""))))
-		}
-		rows = append(rows, cells)
-	}
-	return rows
-}
-
-// TestTablesOfThePages: what a page shows is the code's own table, row by row.
-func TestTablesOfThePages(t *testing.T) {
-	t.Parallel()
-	shelf := bookshelf(t, true)
-	want := map[string][][]string{}
-	add := func(page string, cells ...string) { want[page] = append(want[page], cells) }
-	for _, r := range payapi.Codes() {
-		add("codes-v1", string(r.Code), strconv.Itoa(r.HTTPStatus), r.Message)
-	}
-	for _, r := range payapi.Codes3() {
-		add("codes-v3", string(r.Code), strconv.Itoa(r.HTTPStatus), r.Message)
-	}
-	for _, r := range decide.Codes {
-		add("codes-upi", string(r.Code), strconv.Itoa(r.HTTPStatus), r.Meaning)
-	}
-	for _, r := range network.Codes {
-		add("codes-network", r.Status, string(r.Class), r.Meaning)
-	}
-	for _, r := range admin.Codes() {
-		add("codes-admin", string(r.Code), strconv.Itoa(r.HTTPStatus), r.Meaning)
-	}
-	for _, s := range payment.States {
-		if s != payment.None {
-			add("states", string(s), s.External(), map[bool]string{true: "yes", false: "no"}[s.Final()])
-		}
-	}
-	for _, r := range payment.Reasons {
-		add("states", r.Reason, r.Meaning)
-	}
-	for page, rows := range want {
-		got := rowsOf(get(t, shelf, "/docs/"+page))
-		if len(got) != len(rows) {
-			t.Errorf("%s has %d rows, want %d", page, len(got), len(rows))
-			continue
-		}
-		for i, row := range rows {
-			if len(got[i]) < len(row) || !slices.Equal(got[i][:len(row)], row) {
-				t.Errorf("%s, row %d is %q, want %q", page, i, got[i], row)
-			}
-			if page != "codes-admin" && got[i][len(got[i])-1] == "" {
-				t.Errorf("%s, row %d: nothing is said of %s", page, i, row[0])
-			}
-		}
-	}
-}
-
 // TestEveryCodeIsSomeRoutes: every code of every table is an answer of a route.
 func TestEveryCodeIsSomeRoutes(t *testing.T) {
 	t.Parallel()
@@ -305,102 +257,5 @@ func TestDoorsWithoutATable(t *testing.T) {
 		for word := range source {
 			t.Errorf("%s of %s is not described", word, row.file)
 		}
-	}
-}
-
-// TestPagesNeedNothingElse: no script, nothing inline, no other host, links that
-// lead to something, and a policy that would stop all else.
-func TestPagesNeedNothingElse(t *testing.T) {
-	t.Parallel()
-	shelf := bookshelf(t, true)
-	names := pageNames(t, shelf)
-	anchors := map[string]map[string]bool{}
-	pages := map[string]string{}
-	for _, name := range names {
-		pages[name] = get(t, shelf, "/docs/"+name)
-		anchors[name] = map[string]bool{"": true}
-		for _, m := range regexp.MustCompile(` id="([^"]+)"`).FindAllStringSubmatch(pages[name], -1) {
-			if anchors[name][m[1]] {
-				t.Errorf("%s has two places called %s", name, m[1])
-			}
-			anchors[name][html.UnescapeString(m[1])] = true
-		}
-	}
-	for name, page := range pages {
-		for _, never := range []string{"<script", "<style", " style=", "javascript:", "<img", "<iframe", "onclick"} {
-			if strings.Contains(page, never) {
-				t.Errorf("%s has %s", name, never)
-			}
-		}
-		for _, m := range regexp.MustCompile(` (?:href|src)="([^"]*)"`).FindAllStringSubmatch(page, -1) {
-			target, anchor, _ := strings.Cut(html.UnescapeString(m[1]), "#")
-			switch target {
-			case "docs.css", "../openapi.json", "../asyncapi.json":
-				continue
-			case "./":
-				target = ""
-			case "":
-				target = name
-			}
-			if anchors[target] == nil || !anchors[target][anchor] {
-				t.Errorf("%s links to %s, which is not there", name, m[1])
-			}
-		}
-	}
-	for _, path := range []string{"/docs/", "/docs/payments", "/docs/docs.css", "/docs/nothing", "/openapi.json", "/asyncapi.json"} {
-		w := httptest.NewRecorder()
-		shelf.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
-		if csp := w.Header().Get("Content-Security-Policy"); !strings.HasPrefix(csp, "default-src 'none'; style-src 'self';") || w.Header().Get("X-Content-Type-Options") != "nosniff" {
-			t.Errorf("%s: %v", path, w.Header())
-		}
-		again := httptest.NewRequest(http.MethodGet, path, nil)
-		again.Header.Set("If-None-Match", w.Header().Get("ETag"))
-		second := httptest.NewRecorder()
-		shelf.ServeHTTP(second, again)
-		if want := map[bool]int{true: http.StatusNotFound, false: http.StatusNotModified}[path == "/docs/nothing"]; second.Code != want {
-			t.Errorf("%s again: %d, want %d", path, second.Code, want)
-		}
-	}
-}
-
-// TestWhereThePagesAre: /docs leads to /docs/ behind any prefix, and a page names
-// the host that it came from, unless that is no host's name.
-func TestWhereThePagesAre(t *testing.T) {
-	t.Parallel()
-	shelf := bookshelf(t, true)
-	w := httptest.NewRecorder()
-	shelf.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/docs", nil))
-	if w.Code != http.StatusPermanentRedirect || w.Header().Get("Location") != "docs/" {
-		t.Errorf("/docs: %d %v", w.Code, w.Header())
-	}
-	for host, want := range map[string]string{
-		"till.example.in:8443": "curl -s http://till.example.in:8443/v1", "[::1]:80": "curl -s http://[::1]:80/v1",
-		"x'; rm -rf ~ #": "curl -s http://127.0.0.1:8080/v1", "a<b>": "curl -s http://127.0.0.1:8080/v1",
-	} {
-		r := httptest.NewRequest(http.MethodGet, "/docs/", nil)
-		r.Host = host
-		w := httptest.NewRecorder()
-		shelf.ServeHTTP(w, r)
-		if !strings.Contains(w.Body.String(), want) || bytes.Contains(w.Body.Bytes(), []byte("rm -rf")) {
-			t.Errorf("asked for at %q it does not say %q", host, want)
-		}
-	}
-}
-
-// TestLimitsAreTheFlags: the page of the limits has what --help has.
-func TestLimitsAreTheFlags(t *testing.T) {
-	t.Parallel()
-	var out, errs bytes.Buffer
-	run(t.Context(), []string{"serve", "--help"}, &out, &errs)
-	help := strings.Join(strings.Fields(out.String()), " ")
-	page := html.UnescapeString(get(t, bookshelf(t, true), "/docs/limits"))
-	for _, l := range documentedLimits() {
-		flag, _, _ := strings.Cut(l.Flag, " ")
-		if !strings.Contains(help, flag+"=") || !strings.Contains(page, fmt.Sprintf("<dt><code>%s</code></dt><dd>%s</dd>", l.Flag, l.Help)) {
-			t.Errorf("%s: %s", l.Flag, l.Help)
-		}
-	}
-	if len(documentedLimits()) < 4 {
-		t.Error("where are the limits?")
 	}
 }

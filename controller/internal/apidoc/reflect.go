@@ -18,11 +18,11 @@ type types struct {
 }
 
 // use is which way a type goes.
-type use int
+type use string
 
 const (
-	answered use = iota // written by us: what is not left out when empty is always there
-	asked               // read by us: what must be there stands in requiredFields
+	answered use = "answered" // written by us: what is not left out when empty is always there
+	asked    use = "asked"    // read by us: what must be there stands in requiredFields
 )
 
 // of is the schema of v's type, by reference where it is a struct.

@@ -51,7 +51,7 @@ func TestWords(t *testing.T) {
 // source is what was read of it.
 type source struct {
 	types map[string]typeWords
-	names map[string]string // a field's name in Go, to that in JSON
+	names map[string]string // of a field or a constant in Go, to that in JSON
 }
 
 func (w source) read(t *testing.T, dir string) {
@@ -124,6 +124,7 @@ func (w source) addValue(spec *ast.ValueSpec) {
 		return
 	}
 	word, _ := strconv.Unquote(value.Value)
+	w.names[spec.Names[0].Name] = word
 	doc := spec.Comment.Text()
 	if doc == "" {
 		// "PullTaken says ...": without the name of the constant.
@@ -134,21 +135,37 @@ func (w source) addValue(spec *ast.ValueSpec) {
 	w.types[kind.Name] = said
 }
 
-// sources are what comments name that readers of the documents do not have.
-var sources = regexp.MustCompile(`\s*\((DESIGN|failure matrix|phonepe-api|upi-switch|terminal-ux|PRD)[^)]*\)`)
+// foreign is what comments say that readers of the documents cannot know: sources,
+// functions, Go's word for nothing; and what they are told instead.
+var foreign = []struct {
+	is   *regexp.Regexp
+	told string
+}{
+	{regexp.MustCompile(`\s*\((DESIGN|failure matrix|phonepe-api|upi-switch|terminal-ux|PRD)[^)]*\)`), ""},
+	{regexp.MustCompile(`\s*[A-Z]\w+ makes one, Open checks it\.`), ""},
+	{regexp.MustCompile(`phonepe-api's`), "the payment API's"},
+	{regexp.MustCompile(`\bnil\b`), "absent"},
+}
 
 var goName = regexp.MustCompile(`\b[A-Z][A-Za-z]+\b`)
 
-// finished are the words, on one line each, with fields such as AckSeq called as
-// they are in JSON.
+// finished are the words, on one line each, with fields such as AckSeq and
+// constants such as PullOther called as they are in JSON.
 func (w source) finished() map[string]typeWords {
 	clean := func(doc string) string {
-		doc = strings.Join(strings.Fields(sources.ReplaceAllString(doc, "")), " ")
+		for _, f := range foreign {
+			doc = f.is.ReplaceAllString(doc, f.told)
+		}
+		doc = strings.Join(strings.Fields(doc), " ")
 		return goName.ReplaceAllStringFunc(doc, func(word string) string {
-			if name, isField := w.names[word]; isField && strings.EqualFold(name, word) && hasInnerCapital(word) {
-				return name
+			name, known := w.names[word]
+			_, isType := w.types[word]
+			// One capital may as well begin a sentence, and nothing but capitals is a
+			// word of the trade.
+			if inner := strings.ToLower(word[1:]) != word[1:]; !known || isType || !inner || word == strings.ToUpper(word) {
+				return word
 			}
-			return word
+			return name
 		})
 	}
 	all := map[string]typeWords{}
@@ -166,6 +183,3 @@ func (w source) finished() map[string]typeWords {
 	}
 	return all
 }
-
-// hasInnerCapital tells AckSeq from Seq, which may as well begin a sentence.
-func hasInnerCapital(word string) bool { return strings.ToLower(word[1:]) != word[1:] }
