@@ -55,3 +55,18 @@ func metricCommand(ts *testscript.TestScript, neg bool, args []string) {
 		return strings.Join(regexp.MustCompile("(?m)^galla_.*$").FindAllString(body, -1), "\n"), re.MatchString(body)
 	})
 }
+
+// logCommand: log REGEXP waits for a line of the controller's log, since it was
+// started.
+func logCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: log REGEXP")
+	}
+	h := of(ts)
+	re, err := regexp.Compile("(?m)" + args[0])
+	ts.Check(err)
+	until(ts, h.controller, "log "+args[0], func(context.Context) (string, bool) {
+		said := h.controller.out.String()
+		return said, re.MatchString(said)
+	})
+}

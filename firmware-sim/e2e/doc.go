@@ -3,5 +3,8 @@
 // broker, QRs decoded from panel pixels. Each session is a script of testdata;
 // the commands they use are in the tests' own files.
 //
-// Every session runs on both stacks, and knows of none.
+// Every session runs on both stacks and knows of neither; one that needs a
+// certificate at the broker, which only the embedded one has here, says so. What
+// an operator does in them is typed as an operator types it: exec
+// galla-controller ..., with the session's database in the environment.
 package e2e

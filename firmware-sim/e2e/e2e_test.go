@@ -139,6 +139,7 @@ func sessions(t *testing.T, larger bool, build func(testing.TB, context.Context)
 			"keep":         keepCommand,
 			"says":         saysCommand,
 			"metric":       metricCommand,
+			"log":          logCommand,
 			"examples":     examplesCommand,
 			"catcher":      catcherCommand((*house).merchantServer),
 			"callbacks":    callbacksCommand((*house).merchantServer),
