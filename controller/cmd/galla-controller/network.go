@@ -196,10 +196,9 @@ type networkRows interface {
 // newNetwork makes the worker that sends what the outbox to the UPI network
 // holds.
 func (f networkFlags) newNetwork(c *controller, rows networkRows, signer *upiSigner) (*upinet.Worker, error) {
-	meter, _ := any(c.metrics).(upinet.Meter)
 	w, err := upinet.New(upinet.Config{
 		Rows: rows, Reader: rows, Journal: c.journal, Directory: c.people.get, URL: f.UPINetwork, OrgID: c.OrgID,
-		Sign: signer.signs(), Sandbox: c.Sandbox, Log: c.log, Meter: meter,
+		Sign: signer.signs(), Sandbox: c.Sandbox, Log: c.log, Meter: c.metrics,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("--upi-network: %w", err)

@@ -89,8 +89,10 @@ func (r *run) take(ctx context.Context) time.Duration {
 	}
 }
 
+// lease outlives ctx: a lease that the database has given and nobody heard of would
+// hold its rows back until its end.
 func (r *run) lease(ctx context.Context, ask Ask) ([]Delivery, error) {
-	ctx, cancel := context.WithTimeout(ctx, dbTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), dbTimeout)
 	defer cancel()
 	return r.cfg.Outbox.Lease(ctx, ask)
 }

@@ -85,8 +85,10 @@ func (r *run) take(ctx context.Context) time.Duration {
 	}
 }
 
+// lease outlives ctx: a lease that the database has given and nobody heard of would
+// hold its rows back until its end.
 func (r *run) lease(ctx context.Context, limit int) ([]journal.NetworkDelivery, error) {
-	ctx, cancel := context.WithTimeout(ctx, dbTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), dbTimeout)
 	defer cancel()
 	return r.cfg.Rows.LeaseNetwork(ctx, limit, leaseTime)
 }

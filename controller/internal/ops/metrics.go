@@ -53,6 +53,11 @@ type Metrics struct {
 	limited    *prometheus.CounterVec
 	limitKinds *vocabulary
 
+	network      *prometheus.CounterVec
+	networkDead  *prometheus.CounterVec
+	networkKinds *vocabulary
+	networkEnds  *vocabulary
+
 	credits      *prometheus.CounterVec
 	creditStates *vocabulary
 
@@ -113,11 +118,14 @@ func NewMetrics(version string) *Metrics {
 		outboxPending: gauges("galla_outbox_pending", "Rows of an outbox that are not done.", "outbox"),
 		limited: counters("galla_limited_total",
 			"Requests, messages and connections refused as too many, by kind.", "kind"),
-		credits:    counters("galla_credits_total", "Credits that entered a state; reversing and suspense are alarms.", "state"),
-		upiAnswers: counters("galla_upi_answers_total", "UPI messages answered, by message and code.", "message", "code"),
+		network: counters("galla_network_attempts_total",
+			"Messages to the UPI network that were tried, by kind and result.", "kind", "result"),
+		networkDead: counters("galla_network_dead_total", "Messages to the UPI network given up, by kind: an alarm.", "kind"),
+		credits:     counters("galla_credits_total", "Credits that entered a state; reversing and suspense are alarms.", "state"),
+		upiAnswers:  counters("galla_upi_answers_total", "UPI messages answered, by message and code.", "message", "code"),
 
 		states: words(16), routes: words(64), httpCodes: words(96), retryReasons: words(16),
-		limitKinds: words(8), creditStates: words(8), callbackResults: words(16), outboxes: words(8), upiMessages: words(24), upiCodes: words(128),
+		limitKinds: words(8), networkKinds: words(16), networkEnds: words(24), creditStates: words(8), callbackResults: words(16), outboxes: words(8), upiMessages: words(24), upiCodes: words(128),
 	}
 	r.MustRegister(m.httpSeconds, m.callbackDead, m.callbackBreaks)
 	gauges("galla_build_info", "Always 1; its labels say what runs.", "version", "go").
@@ -205,6 +213,16 @@ func (m *Metrics) Outbox(outbox string, pending int, oldest time.Duration) {
 // Limited counts what was refused as too many: a merchant's, address's or
 // terminal's, or a connection.
 func (m *Metrics) Limited(kind string) { m.limited.WithLabelValues(m.limitKinds.admit(kind)).Inc() }
+
+// NetworkAttempt counts a message to the UPI network that was tried.
+func (m *Metrics) NetworkAttempt(kind, result string, _ time.Duration) {
+	m.network.WithLabelValues(m.networkKinds.admit(kind), m.networkEnds.admit(result)).Inc()
+}
+
+// NetworkDead counts a message to the UPI network that was given up.
+func (m *Metrics) NetworkDead(kind string) {
+	m.networkDead.WithLabelValues(m.networkKinds.admit(kind)).Inc()
+}
 
 // CreditEntered counts a credit that entered a state.
 func (m *Metrics) CreditEntered(state string) {
