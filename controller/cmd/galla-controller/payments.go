@@ -71,7 +71,13 @@ func (p payments) List(ctx context.Context, q admin.PaymentQuery) ([]admin.Payme
 
 // Resolve settles a payment by evidence of the network.
 func (p payments) Resolve(ctx context.Context, id string, e admin.Evidence, actor string) (admin.Payment, error) {
-	row, err := journal.Do(ctx, p.journal, decide.Resolve{PaymentID: id, Paid: e.Paid, Reference: e.Reference, Actor: "operator:" + actor})
+	row, err := p.rows.PaymentByID(ctx, id)
+	if err != nil {
+		return admin.Payment{}, err
+	}
+	row, err = journal.Do(ctx, p.journal, decide.Resolve{
+		PaymentID: id, Original: row.Original, Paid: e.Paid, Reference: e.Reference, Actor: "operator:" + actor,
+	})
 	var refused *payment.RefusedError
 	switch {
 	case errors.Is(err, decide.ErrNoPayment):

@@ -97,6 +97,18 @@ func TestRemindAndCancel(t *testing.T) {
 		if got := r.bank.received()[before:]; len(got) != 1 || got[0].fields["Kind"] != "CANCEL" {
 			t.Errorf("sent %v", got)
 		}
+		// What has run out need not be taken back: it has run out at the bank too.
+		r.lives = 5 * time.Second
+		r.bank.set(func(b *bank) { b.away = true })
+		before = len(r.bank.received())
+		p = r.collect("3")
+		do(r, decide.Cancel{Key: p.Key, Actor: "pos:MERCHANTUAT"})
+		<-time.After(r.lives)
+		r.bank.set(func(b *bank) { b.away = false })
+		r.idle()
+		if got := r.bank.received()[before:]; len(got) != 0 {
+			t.Errorf("sent %v", got)
+		}
 		if q := r.queue(); q.Dead != 0 {
 			t.Errorf("%d rows were given up", q.Dead)
 		}
@@ -111,7 +123,7 @@ func TestCollectAtItsEnd(t *testing.T) {
 		name   string
 		answer func(sent) string
 		slow   bool
-		within time.Duration // after its three minutes
+		within time.Duration // after its time
 		state  payment.State
 		reason string
 		credit decide.CreditState
@@ -135,6 +147,7 @@ func TestCollectAtItsEnd(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				r := newRig(t)
+				r.lives = 20 * time.Second
 				p := r.collect("1")
 				r.sweeps()
 				r.start(r.worker())

@@ -3,6 +3,7 @@ package network_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"sync"
@@ -43,7 +44,7 @@ func page(status int, text string) func(http.ResponseWriter, sent) bool {
 // settled before that and the money moves once.
 func TestFaults(t *testing.T) {
 	t.Parallel()
-	for _, tt := range []struct {
+	faults := []struct {
 		name   string
 		fault  func(*bank)
 		result string
@@ -72,7 +73,7 @@ func TestFaults(t *testing.T) {
 			b.answer = func(s sent) string { return strings.Replace(yes(s), s.fields["MsgID"], "M1", 1) }
 		}, network.ResultBadAnswer, 0},
 		{"another transaction's answer", func(b *bank) {
-			b.answer = func(s sent) string { return strings.Replace(yes(s), "<TxnID>GPR<", "<TxnID>GPX<", 1) }
+			b.answer = func(s sent) string { return strings.Replace(yes(s), "<TxnID>GP", "<TxnID>GPX", 1) }
 		}, network.ResultBadAnswer, 0},
 		{"an answer to something else", func(b *bank) {
 			b.answer = func(s sent) string { return strings.ReplaceAll(yes(s), "RespRefund", "RespCollect") }
@@ -90,45 +91,46 @@ func TestFaults(t *testing.T) {
 		{"a status that nobody knows", func(b *bank) {
 			b.answer = func(s sent) string { return say(s, "Status", "QQ", "TxnID", s.fields["TxnID"]) }
 		}, network.ResultUnsettled, 0},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				r := newRig(t)
-				r.paid("1")
-				began := time.Now()
-				r.refund("R", "1")
-				r.bank.set(tt.fault)
-				r.start(r.worker())
-				r.until("three attempts", func() bool { return r.meter.count("REFUND "+tt.result) == 3 })
-				if p := r.payment("R"); p.State != payment.InProgress {
-					t.Fatalf("the refund is %s", p.State)
-				}
-				// 3 attempts, gaps of 1 and 2 s, each 20 % off at most, and a poll.
-				least, most := 3*tt.took+2400*time.Millisecond, 3*tt.took+3600*time.Millisecond+2*time.Second
-				if took := time.Since(began); took < least || took > most {
-					t.Errorf("three attempts in %v, want %v to %v", took, least, most)
-				}
-				r.bank.set(func(b *bank) { b.away, b.do, b.answer, b.sign = false, nil, nil, nil })
-				r.until("its end", func() bool { return r.payment("R").State == payment.Succeeded })
-				r.idle()
-				if p := r.payment("R"); p.Reference != rrnOf("GPR") || p.Settlement != 40 {
-					t.Errorf("settled %s by %q", p.Settlement.Rupees(), p.Reference)
-				}
-				ids := map[string]bool{}
-				for _, s := range r.bank.of("ReqRefund") {
-					f := s.fields
-					if ids[f["MsgID"]] || f["TxnID"] != "GPR" || f["OrgTxnID"] != "BANK1" || f["Type"] != "REFUND" || f["Amount"] != "0.40" {
-						t.Errorf("sent %v", f)
-					}
-					ids[f["MsgID"]] = true
-				}
-				if len(r.bank.moved) != 1 {
-					t.Errorf("moved %v", r.bank.moved)
-				}
-			})
-		})
 	}
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.start(r.worker())
+		for n, tt := range faults {
+			paid, refund := fmt.Sprint("P", n), fmt.Sprint("R", n)
+			r.collect(paid)
+			do(r, resultOf("A"+paid, "BANK"+paid, paid))
+			r.idle()
+			r.bank.set(tt.fault)
+			before, seen := len(r.bank.received()), r.meter.count("REFUND "+tt.result)
+			began := time.Now()
+			r.refund(refund, paid)
+			r.until(tt.name+": three attempts", func() bool { return r.meter.count("REFUND "+tt.result) == seen+3 })
+			if p := r.payment(refund); p.State != payment.InProgress {
+				t.Fatalf("%s: the refund is %s", tt.name, p.State)
+			}
+			// 3 attempts, gaps of 1 and 2 s, each 20 % off at most, and a poll.
+			least, most := 3*tt.took+2400*time.Millisecond, 3*tt.took+3600*time.Millisecond+2*time.Second
+			if took := time.Since(began); took < least || took > most {
+				t.Errorf("%s: three attempts in %v, want %v to %v", tt.name, took, least, most)
+			}
+			r.bank.set(func(b *bank) { b.away, b.do, b.answer, b.sign = false, nil, nil, nil })
+			r.idle()
+			if p := r.payment(refund); p.State != payment.Succeeded || p.Reference != rrnOf("GP"+refund) || p.Settlement != 40 {
+				t.Errorf("%s: %s, settled %s by %q", tt.name, p.State, p.Settlement.Rupees(), p.Reference)
+			}
+			ids := map[string]bool{}
+			for _, s := range r.bank.received()[before:] {
+				f := s.fields
+				if ids[f["MsgID"]] || f["TxnID"] != "GP"+refund || f["OrgTxnID"] != "BANK"+paid || f["Type"] != "REFUND" || f["Amount"] != "0.40" {
+					t.Errorf("%s: sent %v", tt.name, f)
+				}
+				ids[f["MsgID"]] = true
+			}
+			if len(ids) == 0 || len(r.bank.moved) != n+1 {
+				t.Errorf("%s: sent %d times, moved %v", tt.name, len(ids), r.bank.moved)
+			}
+		}
+	})
 }
 
 // forgets is an outbox whose controller is killed before it can record.
@@ -223,30 +225,27 @@ func TestStopUnderWay(t *testing.T) {
 }
 
 // Without a network nothing is sent and one warning tells why; a collect request
-// ends with its time, a refund is parked.
+// ends with its time, a refund stays pending.
 func TestNoNetwork(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
+		r.lives = 20 * time.Second
 		r.sweeps()
 		r.start(r.worker(func(c *network.Config) { c.URL, c.Sign = "", nil }))
-		<-time.After(time.Minute)
+		<-time.After(5 * time.Second)
 		if text := r.log.String(); text != "" {
 			t.Errorf("while nothing waits it says %q", text)
 		}
 		r.paid("1")
 		r.refund("R", "1")
 		r.collect("2")
-		<-time.After(3*time.Minute + payment.AskGrace + time.Second)
+		<-time.After(r.lives + payment.AskGrace + time.Second)
 		if p := r.payment("2"); p.State != payment.Expired || p.Reason != payment.ReasonCollectExpired {
 			t.Errorf("the collect request is %s %q", p.State, p.Reason)
 		}
 		if p := r.payment("R"); p.State != payment.InProgress {
 			t.Errorf("the refund is %s", p.State)
-		}
-		<-time.After(payment.ParkAfter)
-		if p := r.payment("R"); p.State != payment.Parked {
-			t.Errorf("the refund is %s after %v", p.State, payment.ParkAfter)
 		}
 		if n := strings.Count(r.log.String(), "no network is configured"); n != 1 || len(r.bank.received()) != 0 {
 			t.Errorf("%d warnings, %d messages", n, len(r.bank.received()))
@@ -364,6 +363,13 @@ func (b *brokenRows) failed() error {
 	return nil
 }
 
+func (b *brokenRows) NextNetwork(ctx context.Context) (time.Duration, bool, error) {
+	if err := b.failed(); err != nil {
+		return 0, false, err
+	}
+	return b.Rows.NextNetwork(ctx)
+}
+
 func (b *brokenRows) LeaseNetwork(ctx context.Context, limit int, lease time.Duration) ([]journal.NetworkDelivery, error) {
 	if err := b.failed(); err != nil {
 		return nil, err
@@ -385,11 +391,16 @@ func TestDatabaseAway(t *testing.T) {
 		r := newRig(t)
 		r.collect("1")
 		rows := &brokenRows{Rows: r.DB, fails: 4}
+		began := time.Now()
 		r.start(r.worker(func(c *network.Config) { c.Rows = rows }))
 		r.until("it was sent", func() bool { return len(r.bank.received()) == 1 })
 		r.idle()
-		if n := strings.Count(r.log.String(), "lease network requests"); n != 1 {
+		if n := strings.Count(r.log.String(), "ask when a network request is due"); n != 1 {
 			t.Errorf("said %d times:\n%s", n, r.log.String())
+		}
+		// 100, 200, 400, 800 ms
+		if took := time.Since(began); took < 1500*time.Millisecond || took > 2*time.Second {
+			t.Errorf("it went on after %v", took)
 		}
 		rows.mu.Lock()
 		rows.fails = 2

@@ -21,7 +21,6 @@ func TestRefundIsAskedAbout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		r.paid("1")
-		r.sweeps()
 		r.start(r.worker())
 		r.idle()
 		status := "PENDING"
@@ -35,7 +34,10 @@ func TestRefundIsAskedAbout(t *testing.T) {
 		})
 		began := time.Now()
 		r.refund("R", "1")
-		<-time.After(time.Until(began.Add(payment.ParkAfter + time.Second)))
+		for _, at := range append(payment.Asks(), payment.ParkAfter) { // as the sweeper does
+			<-time.After(time.Until(began.Add(at)))
+			do(r, decide.Attend{PaymentID: "GPR"})
+		}
 		if p := r.payment("R"); p.State != payment.Parked {
 			t.Fatalf("it is %s", p.State)
 		}
@@ -65,6 +67,27 @@ func (r *rig) put(rows ...decide.NetworkRequest) {
 	if err != nil {
 		r.t.Fatal(err)
 	}
+}
+
+// A refund that was settled before it could be sent, by an operator or by the
+// answer to a question, is not sent.
+func TestSettledRefundIsNotSent(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.paid("1")
+		r.refund("R", "1")
+		do(r, decide.Resolve{PaymentID: "GPR", Original: "GP1", Paid: true, Reference: "UTR1", Actor: "operator"})
+		r.put(decide.NetworkRequest{ID: "ask", Kind: decide.NetworkAsk, PaymentID: "GPR", At: time.Now()})
+		r.start(r.worker())
+		r.idle()
+		if got := r.bank.received(); len(got) != 0 || r.meter.count("REFUND unneeded") != 1 || r.meter.count("ASK unneeded") != 1 {
+			t.Errorf("sent %v; results %s", got, r.meter)
+		}
+		if p := r.payment("R"); p.Reference != "UTR1" {
+			t.Errorf("settled by %q", p.Reference)
+		}
+	})
 }
 
 // What a failed refund had reserved can be refunded again.

@@ -79,6 +79,7 @@ type rig struct {
 	meter  *meter
 	log    *lockedBuffer
 	config network.Config
+	lives  time.Duration // a collect request
 
 	mu      sync.Mutex
 	workers []*network.Worker
@@ -87,7 +88,7 @@ type rig struct {
 // newRig builds it; change may alter the sandbox's data. Nothing runs yet.
 func newRig(t *testing.T, change ...func(*merchant.Data)) *rig {
 	t.Helper()
-	r := &rig{t: t, bank: newBank(), meter: &meter{}, log: &lockedBuffer{}}
+	r := &rig{t: t, bank: newBank(), meter: &meter{}, log: &lockedBuffer{}, lives: 3 * time.Minute}
 	r.House = doortest.New(t, change...)
 	r.OnCommit = func(c decide.Changes) {
 		if len(c.Network) > 0 {
@@ -174,7 +175,8 @@ func do[A any](r *rig, d decide.Decision[A]) A {
 	return a
 }
 
-// collect is a collect request of 1.00 that lives three minutes.
+// collect is a collect request of 1.00 that lives three minutes, unless lives
+// says otherwise.
 func (r *rig) collect(id string, change ...func(*payment.Payment)) payment.Payment {
 	r.t.Helper()
 	p := payment.Payment{
@@ -186,7 +188,7 @@ func (r *rig) collect(id string, change ...func(*payment.Payment)) payment.Payme
 	for _, c := range change {
 		c(&p)
 	}
-	return do(r, decide.Init{Payment: p, ExpiresIn: 3 * time.Minute, Actor: "pos:MERCHANTUAT"})
+	return do(r, decide.Init{Payment: p, ExpiresIn: r.lives, Actor: "pos:MERCHANTUAT"})
 }
 
 // result tells a ReqCollectResult of a success.

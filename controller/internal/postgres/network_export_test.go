@@ -1,4 +1,8 @@
 package postgres
 
-// LeaseNetworkSQL is the statement that leases, for its plan.
-const LeaseNetworkSQL = leaseNetwork
+// NetworkLeaserSQL is the statement by which controllers take turns, and
+// LeaseNetworkSQL the one that leases, for its plan.
+const (
+	NetworkLeaserSQL = networkLeaser
+	LeaseNetworkSQL  = leaseNetwork
+)

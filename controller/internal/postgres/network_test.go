@@ -3,7 +3,9 @@ package postgres_test
 import (
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/galla-pay/galla/controller/internal/journal"
 	"github.com/galla-pay/galla/controller/internal/postgres"
 	"github.com/galla-pay/galla/controller/internal/storagetest"
 )
@@ -11,6 +13,58 @@ import (
 func TestNetworkContract(t *testing.T) {
 	t.Parallel()
 	storagetest.RunNetwork(t, func(t *testing.T) storagetest.NetworkStorage { return open(t) })
+}
+
+// Two controllers that lease at once do so one after the other: the second sees
+// what the first has leased, and so takes no other row of its payment.
+func TestNetworkLeasersTakeTurns(t *testing.T) {
+	t.Parallel()
+	dsn := migrated(t)
+	db, outsider := openAt(t, dsn), raw(t, dsn)
+	if _, err := outsider.Exec(t.Context(), `INSERT INTO network_requests (id, kind, transaction_id, org_id, txn_id, amount, created_at, due_at)
+		VALUES ('a', 'REFUND', 'p', '', '', 0, now() - interval '2 s', now() - interval '1 s'),
+			('b', 'ASK', 'p', '', '', 0, now() - interval '1 s', now() - interval '1 s')`); err != nil {
+		t.Fatal(err)
+	}
+	// The first controller found b due, and a not yet.
+	first, err := outsider.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, sql := range []string{
+		postgres.NetworkLeaserSQL,
+		"UPDATE network_requests SET attempts = 1, leased_until = clock_timestamp() + interval '1 min' WHERE id = 'b'",
+	} {
+		if _, err := first.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	type answer struct {
+		rows []journal.NetworkDelivery
+		err  error
+	}
+	second := make(chan answer, 1)
+	go func() {
+		rows, err := db.LeaseNetwork(t.Context(), 8, time.Minute)
+		second <- answer{rows, err}
+	}()
+	for waits := 0; waits == 0; {
+		if err := outsider.QueryRow(t.Context(), `SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+			AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`).Scan(&waits); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case got := <-second:
+			t.Fatalf("it did not wait for its turn: %+v, %v", got.rows, got.err)
+		default:
+		}
+	}
+	if err := first.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := <-second; got.err != nil || len(got.rows) != 0 {
+		t.Errorf("leased %+v, %v beside b", got.rows, got.err)
+	}
 }
 
 // However many rows wait, what is leased is found by its index, and so are the

@@ -40,6 +40,7 @@ func RunNetwork(t *testing.T, open func(t *testing.T) NetworkStorage) {
 		{"at most the limit is leased, what is free for longest first", networkLimit},
 		{"of a payment one row is leased at a time, in the order of their making", onePerPayment},
 		{"a row that waits for its next attempt lets a later one of its payment pass", waitingLetsPass},
+		{"a later one that is under way keeps an earlier one back", laterKeepsBack},
 		{"what is done or dead is not leased again", networkEnds},
 		{"the outcome of an attempt that was overtaken moves nothing but to done", networkOvertaken},
 		{"an outcome that cannot be kept is refused", networkBadOutcome},
@@ -206,6 +207,19 @@ func waitingLetsPass(t *testing.T, b networkBench) {
 		t.Errorf("the next row comes in %v, %v; want in an hour", next, some)
 	}
 	b.leases(t, 8)
+}
+
+func laterKeepsBack(t *testing.T, b networkBench) {
+	b.ask(t, 2*time.Second, request("a-refund", "p"))
+	b.ask(t, time.Second, request("b-ask", "p"))
+	b.leases(t, 8, "a-refund 1")
+	b.record(t, journal.NetworkOutcome{ID: "a-refund", Attempt: 1, State: journal.NetworkPending, Next: 50 * time.Millisecond, Error: "no answer"})
+	b.leases(t, 8, "b-ask 1")
+	for next, _ := b.next(t); next > 0; next, _ = b.next(t) { // until the first is due again
+	}
+	b.leases(t, 8)
+	b.record(t, journal.NetworkOutcome{ID: "b-ask", Attempt: 1, State: journal.NetworkDone})
+	b.leases(t, 8, "a-refund 2")
 }
 
 func networkEnds(t *testing.T, b networkBench) {
