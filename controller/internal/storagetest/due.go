@@ -12,6 +12,7 @@ var dueCases = []testCase{
 	{"nothing is due in an empty storage", nothingDue},
 	{"unpaid payments past their time", duePayments},
 	{"terminals whose next sale may be shown", dueTerminals},
+	{"payments that a customer began and nobody ended", dueAttempts},
 }
 
 func nothingDue(t *testing.T, b bench) {
@@ -124,5 +125,27 @@ func dueTerminals(t *testing.T, b bench) {
 	}
 	if due, err = b.Due(t.Context(), 2); err != nil || len(due.Terminals) != 2 {
 		t.Fatalf("Due(2) = %+v, %v", due, err)
+	}
+}
+
+func dueAttempts(t *testing.T, b bench) {
+	now := b.now(t)
+	for i, attend := range []time.Duration{-2 * time.Second, time.Hour, -3 * time.Second, 0} {
+		p := newPayment("p" + number(i))
+		p.State, p.ExpiresAt = payment.InProgress, now.Add(-time.Minute)
+		if attend != 0 {
+			p.AttendAt = now.Add(attend)
+		}
+		b.add(t, created(p))
+	}
+	for limit, want := range map[int][]string{10: {"p" + number(2), "p" + number(0)}, 1: {"p" + number(2)}} {
+		due, err := b.Due(t.Context(), limit)
+		if err != nil || len(due.Payments) != 0 {
+			t.Fatalf("Due = %+v, %v", due, err)
+		}
+		same(t, "attempts that are due", due.Attempts, want)
+		if !due.HasNext || due.Next <= 59*time.Minute || due.Next > time.Hour {
+			t.Fatalf("next is in %v, %v; want within the hour", due.Next, due.HasNext)
+		}
 	}
 }

@@ -221,6 +221,31 @@ func TestPromotes(t *testing.T) {
 	})
 }
 
+// TestParks: a payment whose end nobody knows frees its display at the first
+// question to the network, and is parked after 30 minutes, once (failure matrix
+// R13, L4).
+func TestParks(t *testing.T) {
+	t.Parallel()
+	inBubble(t, 1, func(t *testing.T, s *shop) {
+		s.sweep(s.DB.Due)
+		s.sweep(s.DB.Due)
+		s.sale("sale", 0, 3*time.Minute)
+		s.happen("sale", payment.EventPayStarted)
+		pass(payment.Asks()[0] - time.Millisecond)
+		if row, err := s.DB.Terminal(t.Context(), display(0)); err != nil || row.Sale != "sale" {
+			t.Fatalf("the display shows %q: %v", row.Sale, err)
+		}
+		pass(time.Millisecond + 10*time.Millisecond)
+		if row, err := s.DB.Terminal(t.Context(), display(0)); err != nil || row.Sale != "" || row.Result != "sale" {
+			t.Fatalf("the display shows %q, tells of %q: %v", row.Sale, row.Result, err)
+		}
+		pass(payment.ParkAfter - payment.Asks()[0] - 20*time.Millisecond)
+		s.wants("sale", "init@0.0 pay_started@0.0 in_progress")
+		pass(time.Hour)
+		s.wants("sale", "init@0.0 pay_started@0.0 parked@1800.0 parked")
+	})
+}
+
 // TestTwoSweepers: any number of controllers may sweep (failure matrix R19).
 func TestTwoSweepers(t *testing.T) {
 	t.Parallel()
