@@ -126,7 +126,7 @@ func FuzzV3(f *testing.F) {
 	qr := &seeds{t: f, base: qrSample, id: "transactionId"}
 	qr.add(nil, fields{"merchantOrderId": nil}, fields{"merchantOrderId": "a b"}, fields{"storeId": nil, "terminalId": nil}, fields{"storeId": "closed"}, fields{"terminalId": "a.b"},
 		fields{"amount": 800_001}, fields{"amount": 99}, fields{"amount": "5000"}, fields{"expiresIn": 1801}, fields{"expiresIn": "0"}, fields{"gstBreakup": fields{"gst": 1}, "invoiceDetails": fields{}},
-		fields{"gstBreakup": []int{}}, fields{"invoiceDetails": "x"}, fields{"message": "₹ \u0085"}, fields{"message": "a\u007f"}, fields{"message": strings.Repeat("é", 129)},
+		fields{"gstBreakup": []int{}}, fields{"invoiceDetails": "x"}, fields{"message": "₹ \u0085"}, fields{"message": "a\u007f"}, fields{"message": strings.Repeat("é", 128)}, fields{"message": strings.Repeat("é", 128) + "x"},
 		fields{"subMerchantId": "S-1"}, fields{"subMerchantId": "a b"}, fields{"transactionId": strings.Repeat("x", 37)}, fields{"transactionId": strings.Repeat("x", 38)},
 		fields{"transactionId": nil, "merchantTransactionId": "T1"}, fields{"merchantId": "NOSOLUTION", "storeId": "s"}, fields{"merchantId": "ASLEEP"})
 	qr.hostile()

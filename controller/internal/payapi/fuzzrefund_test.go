@@ -1,6 +1,7 @@
 package payapi_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/galla-pay/galla/controller/internal/decide"
@@ -84,7 +85,7 @@ func FuzzRefund(f *testing.F) {
 		fields{"originalTransactionId": small, "amount": 1}, fields{"originalTransactionId": small, "amount": 2}, fields{"originalTransactionId": waits}, fields{"originalTransactionId": refund},
 		fields{"originalTransactionId": "nobodys"}, fields{"originalTransactionId": nil}, fields{"originalTransactionId": "a b"}, fields{"providerReferenceId": 1}, fields{"transactionId": original},
 		fields{"merchantId": "MERCHANTTWO"}, fields{"merchantId": "MERCHANTTWO", "originalTransactionId": nil, "providerReferenceId": "GP1"}, fields{"merchantId": "ASLEEP"},
-		fields{"message": "₹"}, fields{"message": "\n"}, fields{"message": 1}, fields{"amount": 1.0e3}, fields{"transactionId": nil}, fields{"merchantOrderId": 1, "subMerchant": nil})
+		fields{"message": "₹"}, fields{"message": strings.Repeat("x", 256)}, fields{"message": strings.Repeat("x", 257)}, fields{"message": "\n"}, fields{"message": 1}, fields{"amount": 1.0e3}, fields{"transactionId": nil}, fields{"merchantOrderId": 1, "subMerchant": nil})
 	s.hostile()
 	s.to(f)
 	f.Fuzz(func(t *testing.T, data []byte) {

@@ -1,6 +1,7 @@
 package payapi_test
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -80,7 +81,10 @@ func (m *model) pay(s step) {
 	case 1:
 		d.Amount++
 	}
-	before := m.books.payments[d.NewPaymentID]
+	before, err := m.books.PaymentByID(context.Background(), d.NewPaymentID)
+	if err != nil {
+		m.t.Error(err)
+	}
 	a, err := run(m, d)
 	if err != nil || a.Code == decide.CodeOK && !before.State.Unpaid() {
 		m.t.Errorf("%s, which was %s, is paid: %s %v", before.TransactionID, before.State, a.Code, err)
@@ -154,18 +158,28 @@ func (m *model) cancel(p payment.Payment, s step) {
 }
 
 func (m *model) refund(p payment.Payment, s step) {
+	for i := 0; s.by%4 != 3 && i < len(m.ids) && (p.State != payment.Succeeded || p.Solution == payment.Refund); i++ {
+		p = m.pick(s.which + i) // mostly of one that was paid
+	}
 	id := m.fresh()
-	change := fields{"transactionId": id, "originalTransactionId": p.TransactionID, "amount": 1 + 40*s.by}
+	amount := p.Amount*protocol.Paise(s.by+2)/8 + protocol.Paise(s.at) // from a quarter to more than all
+	change := fields{"transactionId": id, "originalTransactionId": p.TransactionID, "amount": amount}
 	if s.at == 1 {
-		change = fields{"transactionId": id, "providerReferenceId": p.ID, "amount": 1 + 40*s.by}
+		change = fields{"transactionId": id, "providerReferenceId": p.ID, "amount": amount}
 	}
 	a := m.send(postTo(m.t, refundPath, merchantKey, with(refundSample, change)))
 	left := p.Amount - p.Refunded
-	refundable := p.Solution != payment.Refund && p.State == payment.Succeeded && protocol.Paise(1+40*s.by) <= left
-	if accepted := a.Code == "PAYMENT_PENDING"; accepted != refundable {
-		m.t.Errorf("a refund of %d out of %s of a %s that is %s: %s", 1+40*s.by, left, p.Solution, p.State, a.raw)
-	} else if accepted {
+	refundable := p.Solution != payment.Refund && p.State == payment.Succeeded && amount <= left
+	code := "PAYMENT_ERROR"
+	switch {
+	case refundable:
+		code = "PAYMENT_PENDING"
 		m.ids = append(m.ids, id)
+	case p.Solution == payment.Refund:
+		code = "TRANSACTION_NOT_FOUND"
+	}
+	if a.Code != code {
+		m.t.Errorf("a refund of %s out of %s of a %s that is %s: %s, want %s", amount, left, p.Solution, p.State, a.raw, code)
 	}
 }
 
@@ -262,6 +276,8 @@ func (m *model) accounts() error {
 		}
 	}
 	want := map[string]string{}
+	m.books.mu.Lock()
+	defer m.books.mu.Unlock()
 	for _, p := range m.books.payments {
 		refunds := 0
 		for _, r := range m.books.payments {

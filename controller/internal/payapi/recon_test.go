@@ -106,8 +106,11 @@ func (c *city) walk(payload fields, after map[string]any) (ids []string, last ma
 		p := c.page(with(payload, fields{"searchAfter": after}))
 		ids = append(ids, p.ids()...)
 		if len(p.Rows) > 0 {
-			row := p.Rows[len(p.Rows)-1]
+			row, before := p.Rows[len(p.Rows)-1], after
 			after = map[string]any{"timestamp": row["transactionDate"], "transactionId": row["transactionId"]}
+			if fmt.Sprint(before) == fmt.Sprint(after) {
+				c.t.Fatalf("the cursor does not move from %v", after)
+			}
 		}
 		if p.SearchAfter == nil {
 			return ids, after
