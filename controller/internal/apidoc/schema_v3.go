@@ -62,16 +62,18 @@ func schemasV3() fields {
 	common := func(doc string, more ...field) *schema {
 		return object(doc, append([]field{
 			need("merchantId", id(64), "Who is to be paid."), need("transactionId", id(37), docTransactionID),
-			need("merchantOrderId", id(64), docOrderID), need("amount", amountAsked(), docAmount),
+			need("amount", amountAsked(), docAmount),
 			may("storeId", id(64), "Must be a store of the merchant's."), may("terminalId", id(64), "The POS's own word; told again in status."),
 			may("subMerchantId", id(64), ""), may("message", upTo(256), "For the customer; 256 bytes at most."),
 		}, more...)...)
 	}
 	return fields{
 		{name: "QRInit", schema: common("The payload of a request for a QR.",
+			may("merchantOrderId", id(64), docOrderID+" By default the transaction id."),
 			may("expiresIn", orText(whole(1, 1<<31).usually(180)), "Seconds until nobody can begin to pay; more than 1800 is held to 1800."),
 			may("gstBreakup", &schema{Type: []string{"object", "null"}}, "Taken, and of no account."), may("invoiceDetails", &schema{Type: []string{"object", "null"}}, "Taken, and of no account."))},
 		{name: "Charge", schema: common("The payload of a collect request.",
+			need("merchantOrderId", id(64), docOrderID),
 			need("instrumentType", words("VPA", "MOBILE"), ""), need("instrumentReference", text(), "The customer's VPA, like name@bank, or mobile number of 10 digits."),
 			may("expiresIn", orText(whole(1, 1<<31).usually(2592000)), "Seconds until the request ends; 30 days at most. 180 is good for a counter."),
 			may("email", text(), ""), may("shortName", text(), ""))},
