@@ -68,7 +68,8 @@ func (c *controller) newEngine() (*gin.Engine, error) {
 		Sandbox: c.Sandbox, Log: c.log, Allow: c.limits.merchants.Allow,
 	})
 	c.events = eventapi.New(eventapi.Config{
-		Feed: c.db, Directory: c.people.get, Verify: c.pay.Verify, Compose: c.callback.Compose, Log: c.log,
+		Feed: c.db, Directory: c.people.get, Verify: c.pay.Verify, Compose: c.callback.Compose,
+		Allow: c.limits.merchants.Allow, Log: c.log,
 	})
 	c.pay.Register(limited)
 	c.events.Register(limited)

@@ -54,7 +54,21 @@ func readBody(c *gin.Context) (encoded string, inner object, err error) {
 // merchants that are mapped to it; everything else that does not fit, from an
 // unknown merchant to a wrong hash, is one and the same refusal and takes the
 // same time (phonepe-api: Wire rules).
+//
+// A good signature takes one of the merchant's share of requests; nobody else can
+// use that up.
 func (a *API) verify(c *gin.Context, merchantID, payload, path string) (signer, error) {
+	s, err := a.check(c, merchantID, payload, path)
+	if err == nil && a.Allow != nil {
+		if wait, ok := a.Allow(merchantID); !ok {
+			return s, &Refusal{Code: CodeTooMany, retryAfter: max(wait, time.Second)}
+		}
+	}
+	return s, err
+}
+
+// check checks who signed.
+func (a *API) check(c *gin.Context, merchantID, payload, path string) (signer, error) {
 	dir := a.Directory()
 	s := signer{owner: merchantID}
 	s.merchant, s.known = dir.Merchant(merchantID)
@@ -77,18 +91,14 @@ func (a *API) verify(c *gin.Context, merchantID, payload, path string) (signer, 
 		r.debug = gin.H{"signedString": payload + path, "saltIndex": s.index, "header": headerHelp(headerErr)}
 		return s, r
 	}
-	if a.Allow != nil {
-		if wait, ok := a.Allow(merchantID); !ok {
-			return s, &Refusal{Code: CodeTooMany, retryAfter: max(wait, time.Second)}
-		}
-	}
 	return s, nil
 }
 
 // Verify checks a request without a payload for another door that merchants sign
-// in the same way: path and X-PROVIDER-ID as in any of this door's.
+// in the same way: path and X-PROVIDER-ID as in any of this door's. What a
+// merchant may ask is that door's to count.
 func (a *API) Verify(c *gin.Context, merchantID, path string) error {
-	_, err := a.verify(c, merchantID, "", path)
+	_, err := a.check(c, merchantID, "", path)
 	return err
 }
 
