@@ -293,7 +293,7 @@ func TestHandoverLost(t *testing.T) {
 }
 
 // TestBusy: what a new sale does to a terminal that has one, by product and by
-// setting (issue: a busy terminal).
+// setting.
 func TestBusy(t *testing.T) {
 	for _, tt := range []struct {
 		busy       fleet.Busy
