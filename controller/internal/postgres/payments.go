@@ -14,7 +14,7 @@ import (
 
 // Payments finds payments; none where nothing fits.
 func (db *DB) Payments(ctx context.Context, q journal.PaymentQuery) (all []payment.Payment, err error) {
-	where, args := table.PaymentWhere(q, func(n int) string { return "$" + strconv.Itoa(n) }, func(t any) any { return t })
+	where, args := table.PaymentWhere(q, "(merchant_id || '')", func(n int) string { return "$" + strconv.Itoa(n) }, func(t any) any { return t })
 	err = db.ask(ctx, "payments", func(c *pgxpool.Conn) (err error) {
 		all, err = paymentShape.query(ctx, c, "SELECT "+paymentShape.names+" FROM transactions "+where, args...)
 		return err

@@ -12,7 +12,7 @@ import (
 
 // Payments finds payments; none where nothing fits.
 func (db *DB) Payments(ctx context.Context, q journal.PaymentQuery) ([]payment.Payment, error) {
-	where, args := table.PaymentWhere(q, func(int) string { return "?" }, func(t any) any { return t.(time.Time).UnixMicro() })
+	where, args := table.PaymentWhere(q, "merchant_id", func(int) string { return "?" }, func(t any) any { return t.(time.Time).UnixMicro() })
 	rows, err := db.read.QueryContext(ctx, "SELECT "+paymentShape.names+" FROM transactions "+where, args...)
 	if err != nil {
 		return nil, fmt.Errorf("sqlite: payments: %w", err)

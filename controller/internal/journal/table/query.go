@@ -9,14 +9,15 @@ import (
 // PaymentWhere renders a query as the end of a SELECT over transactions, from
 // WHERE on, and its arguments. mark writes the n-th placeholder, at turns a
 // time into what the database compares.
-func PaymentWhere(q journal.PaymentQuery, mark func(n int) string, at func(any) any) (text string, args []any) {
+// merchant is the expression of merchant_id that the storage has an index of.
+func PaymentWhere(q journal.PaymentQuery, merchant string, mark func(n int) string, at func(any) any) (text string, args []any) {
 	conditions := []string{"true"}
 	add := func(condition string, arg any) {
 		args = append(args, arg)
 		conditions = append(conditions, strings.ReplaceAll(condition, "?", mark(len(args))))
 	}
 	for _, c := range []struct{ column, value string }{
-		{"merchant_id", q.MerchantID}, {"store_id", q.StoreID},
+		{merchant, q.MerchantID}, {"store_id", q.StoreID},
 		{"merchant_transaction_id", q.TransactionID}, {"reference", q.Reference}, {"original", q.Original},
 		{"state", string(q.State)},
 	} {
