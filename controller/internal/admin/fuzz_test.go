@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/galla-pay/galla/controller/internal/admin"
+	"github.com/galla-pay/galla/controller/internal/strictjson/strictjsontest"
 )
 
 // bodied are the routes that take a body.
@@ -87,7 +88,7 @@ func FuzzBodies(f *testing.F) {
 			}
 			return
 		}
-		o, _, ok := readObject([]byte(a.raw))
+		o, _, ok := strictjsontest.Read([]byte(a.raw))
 		if !ok || !statuses[a.status] || o["code"] == "" || o["detail"] == "" || a.header.Get("Content-Type") != "application/problem+json; charset=utf-8" {
 			t.Fatalf("%s %s: %d %s", route.Method, route.Path, a.status, a.raw)
 		}

@@ -1,15 +1,12 @@
 package admin
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
 	"reflect"
 	"strconv"
-	"strings"
-	"unicode/utf8"
+
+	"github.com/galla-pay/galla/controller/internal/strictjson"
 )
 
 // maxDepth bounds nesting; no body has more than two levels.
@@ -21,7 +18,7 @@ const maxDepth = 8
 // field, letter by letter, a null, a second value, anything nested too deep.
 // Fields that are missing stay as they are.
 func decode(text []byte, into any) error {
-	object, err := parseObject(text)
+	object, err := strictjson.Parse(text, maxDepth)
 	if err != nil {
 		return &Problem{Code: CodeMalformed, Detail: "The body " + err.Error() + "."}
 	}
@@ -32,13 +29,13 @@ func decode(text []byte, into any) error {
 			fields[name] = v.Field(i)
 		}
 	}
-	for _, member := range object {
-		field, known := fields[member.key]
+	for _, key := range object.Keys {
+		field, known := fields[key]
 		if !known {
-			return Invalid(shortened(member.key), "is no field of this body")
+			return Invalid(shortened(key), "is no field of this body")
 		}
-		if err := decodeField(member.value, field); err != nil {
-			return Invalid(member.key, err.Error())
+		if err := decodeField(object.Fields[key], field); err != nil {
+			return Invalid(key, err.Error())
 		}
 	}
 	return nil
@@ -100,97 +97,3 @@ func decodeText(raw json.RawMessage) (string, error) {
 	}
 	return text, nil
 }
-
-type member struct {
-	key   string
-	value json.RawMessage
-}
-
-// parseObject reads one JSON object, its members in the order of their keys'
-// first appearance.
-func parseObject(text []byte) ([]member, error) {
-	if !utf8.Valid(text) {
-		return nil, errors.New("is not UTF-8")
-	}
-	dec := json.NewDecoder(bytes.NewReader(text))
-	dec.UseNumber()
-	first, err := dec.Token()
-	if err != nil || first != json.Delim('{') {
-		return nil, errors.New("is not a JSON object")
-	}
-	order, err := scanObject(dec, 1)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := dec.Token(); err != io.EOF {
-		return nil, errors.New("holds more than one JSON value")
-	}
-	var values map[string]json.RawMessage
-	if err := json.Unmarshal(text, &values); err != nil {
-		return nil, errors.New("is not a JSON object")
-	}
-	var members []member
-	for _, key := range order {
-		members = append(members, member{key, values[key]})
-	}
-	return members, nil
-}
-
-// scanObject reads the rest of an object whose brace is read, and returns its
-// keys.
-func scanObject(dec *json.Decoder, depth int) ([]string, error) {
-	if depth > maxDepth {
-		return nil, fmt.Errorf("is nested deeper than %d levels", maxDepth)
-	}
-	seen := map[string]bool{}
-	var keys []string
-	for dec.More() {
-		token, err := dec.Token()
-		if err != nil {
-			return nil, errors.New("is not JSON")
-		}
-		key, _ := token.(string)
-		if folded := fold(key); seen[folded] {
-			return nil, fmt.Errorf("has the key %.64q twice", key)
-		} else {
-			seen[folded] = true
-		}
-		keys = append(keys, key)
-		if err := scanValue(dec, depth); err != nil {
-			return nil, err
-		}
-	}
-	if _, err := dec.Token(); err != nil {
-		return nil, errors.New("is not JSON")
-	}
-	return keys, nil
-}
-
-func scanValue(dec *json.Decoder, depth int) error {
-	token, err := dec.Token()
-	if err != nil {
-		return errors.New("is not JSON")
-	}
-	switch token {
-	case json.Delim('{'):
-		_, err := scanObject(dec, depth+1)
-		return err
-	case json.Delim('['):
-		if depth >= maxDepth {
-			return fmt.Errorf("is nested deeper than %d levels", maxDepth)
-		}
-		for dec.More() {
-			if err := scanValue(dec, depth+1); err != nil {
-				return err
-			}
-		}
-		if _, err := dec.Token(); err != nil {
-			return errors.New("is not JSON")
-		}
-	}
-	return nil
-}
-
-// fold maps keys that a lax parser takes for one another onto one text. Upper
-// then lower case joins what neither joins alone, like the long s and s.
-func fold(key string) string { return strings.ToLower(strings.ToUpper(key)) }

@@ -1,11 +1,13 @@
 package brokerauth
 
 import (
-	"bytes"
 	"encoding/json"
-	"io"
-	"unicode/utf8"
+
+	"github.com/galla-pay/galla/controller/internal/strictjson"
 )
+
+// maxDepth bounds nesting; a question is flat.
+const maxDepth = 4
 
 // question is what a broker asks.
 type question struct {
@@ -19,10 +21,11 @@ type question struct {
 // templates put placeholders between quotes; a placeholder without a value, like
 // retain of a subscription, comes as "undefined", "" or null.
 func readQuestion(body []byte) (question, bool) {
-	fields, ok := readObject(body)
-	if !ok {
+	object, err := strictjson.Parse(body, maxDepth)
+	if err != nil {
 		return question{}, false
 	}
+	fields := object.Fields
 	var q question
 	for name, into := range map[string]*string{
 		"clientid": &q.clientID, "username": &q.username, "password": &q.password,
@@ -44,33 +47,4 @@ func unquoted(raw json.RawMessage) string {
 		return s
 	}
 	return string(raw)
-}
-
-// readObject reads one JSON object and nothing after it.
-func readObject(body []byte) (map[string]json.RawMessage, bool) {
-	if !utf8.Valid(body) {
-		return nil, false
-	}
-	dec := json.NewDecoder(bytes.NewReader(body))
-	if first, err := dec.Token(); err != nil || first != json.Delim('{') {
-		return nil, false
-	}
-	fields := map[string]json.RawMessage{}
-	for dec.More() {
-		token, err := dec.Token()
-		name, ok := token.(string)
-		if _, twice := fields[name]; err != nil || !ok || twice {
-			return nil, false
-		}
-		var value json.RawMessage
-		if err := dec.Decode(&value); err != nil {
-			return nil, false
-		}
-		fields[name] = value
-	}
-	if end, err := dec.Token(); err != nil || end != json.Delim('}') {
-		return nil, false
-	}
-	_, err := dec.Token()
-	return fields, err == io.EOF
 }

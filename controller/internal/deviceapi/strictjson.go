@@ -1,15 +1,14 @@
 package deviceapi
 
 import (
-	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"unicode/utf8"
 
+	"github.com/galla-pay/galla/controller/internal/strictjson"
 	"github.com/galla-pay/galla/protocol"
 )
 
@@ -47,29 +46,17 @@ func readCodeRequest(text []byte) (protocol.EnrolCodeRequest, error) {
 
 // readTexts reads one flat JSON object whose values are texts.
 func readTexts(text []byte) (map[string]string, error) {
-	dec := json.NewDecoder(bytes.NewReader(text))
-	if first, err := dec.Token(); err != nil || first != json.Delim('{') {
+	object, err := strictjson.Parse(text, 1)
+	if err != nil {
 		return nil, errNotRequest
 	}
 	fields := map[string]string{}
-	for dec.More() {
-		token, err := dec.Token()
-		name, ok := token.(string)
-		if _, twice := fields[name]; err != nil || !ok || twice {
+	for key, raw := range object.Fields {
+		var value string
+		if raw[0] != '"' || json.Unmarshal(raw, &value) != nil {
 			return nil, errNotRequest
 		}
-		token, err = dec.Token()
-		value, ok := token.(string)
-		if err != nil || !ok {
-			return nil, errNotRequest
-		}
-		fields[name] = value
-	}
-	if end, err := dec.Token(); err != nil || end != json.Delim('}') {
-		return nil, errNotRequest
-	}
-	if _, err := dec.Token(); err != io.EOF {
-		return nil, errNotRequest
+		fields[key] = value
 	}
 	return fields, nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/galla-pay/galla/controller/internal/merchant"
 	"github.com/galla-pay/galla/controller/internal/payment"
+	"github.com/galla-pay/galla/controller/internal/strictjson/strictjsontest"
 	"github.com/galla-pay/galla/protocol"
 )
 
@@ -43,7 +44,7 @@ func (o asked) whole(name string) (n int64, given, ok bool) {
 	}
 	var text string
 	switch v := o[name].(type) {
-	case number:
+	case strictjsontest.Number:
 		text = string(v)
 	case string:
 		text = v

@@ -12,6 +12,7 @@ import (
 	"github.com/galla-pay/galla/controller/internal/journal"
 	"github.com/galla-pay/galla/controller/internal/payapi"
 	"github.com/galla-pay/galla/controller/internal/payment"
+	"github.com/galla-pay/galla/controller/internal/strictjson/strictjsontest"
 	"github.com/galla-pay/galla/protocol/upiuri"
 	"github.com/galla-pay/galla/protocol/xverify"
 )
@@ -53,9 +54,9 @@ func plain(encoded string) []byte {
 // readable reads a body twice, by the second reader: the payload in it, and the
 // text that is signed. ok is false where a part of it is not to be taken.
 func readable(body []byte) (o asked, signed string, ok bool) {
-	outer, depth, ok := readObject(body)
+	outer, depth, ok := strictjsontest.Read(body)
 	signed, isText := outer["request"].(string)
-	inner, depth2, ok2 := readObject(plain(signed))
+	inner, depth2, ok2 := strictjsontest.Read(plain(signed))
 	_, err := xverify.DecodeBody(signed)
 	return inner, signed, ok && ok2 && isText && signed != "" && err == nil && depth <= 16 && depth2 <= 16 && len(body) <= payapi.MaxBody
 }
@@ -86,7 +87,7 @@ func (d *fuzzDoor) ask(path string, body []byte, key string) (answer, []decide.C
 // and that code's HTTP status; never one of 500 or above.
 func (d *fuzzDoor) envelope(path string, a answer) {
 	d.t.Helper()
-	o, _, ok := readObject([]byte(a.raw))
+	o, _, ok := strictjsontest.Read([]byte(a.raw))
 	_, hasData := o["data"]
 	if fields := map[bool]int{true: 4, false: 3}[hasData]; !ok || len(o) != fields || o["success"] != a.Success || o["code"] != a.Code || a.Message == "" {
 		d.t.Errorf("answer %s", a.raw)

@@ -1,9 +1,10 @@
-package payapi_test
+// Package strictjsontest is a second reader of JSON, which the doors' fuzz targets
+// hold the first against. Only tests import it.
+package strictjsontest
 
 import (
 	"errors"
 	"strings"
-	"testing"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -17,13 +18,13 @@ type second struct {
 	depth int // deepest nesting seen
 }
 
-// number is a JSON number as it is written.
-type number string
+// Number is a JSON number as it is written.
+type Number string
 
 var errRefused = errors.New("the second reader refuses")
 
-// readObject reads one object, and how deep it is nested.
-func readObject(text []byte) (o map[string]any, depth int, ok bool) {
+// Read reads one object, and how deep it is nested.
+func Read(text []byte) (o map[string]any, depth int, ok bool) {
 	if !utf8.Valid(text) {
 		return nil, 0, false
 	}
@@ -148,7 +149,7 @@ func (s *second) number() (any, error) {
 	}
 	n := s.text[:len(s.text)-len(rest)]
 	s.text = rest
-	return number(n), nil
+	return Number(n), nil
 }
 
 var escapes = map[byte]rune{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t'}
@@ -210,22 +211,12 @@ func (s *second) unit() (r rune, ok bool) {
 	return r, true
 }
 
-// TestSecondReader: the oracle itself, on examples of RFC 8259 and the Wire rules.
-func TestSecondReader(t *testing.T) {
-	t.Parallel()
-	for text, ok := range map[string]bool{
-		`{}`: true, ` { "a" : [ 1 , -0.5e+3 , "\u00e9\ud83d\ude00\n" , true , null ] } `: true, `{"a":{"a":1}}`: true,
-		``: false, `[]`: false, `{"a":1}{}`: false, `{"a":1,}`: false, `{"a" 1}`: false, `{a:1}`: false, `{"a":01}`: false,
-		`{"a":1.}`: false, `{"a":+1}`: false, `{"a":.5}`: false, `{"a":1e}`: false, `{"a":"\x"}`: false, `{"a":"\u12"}`: false,
-		"{\"a\":\"\n\"}": false, `{"a":"`: false, "{\"a\":\"\xff\"}": false, `{"a":1,"a":1}`: false, `{"a":1,"A":1}`: false,
-		`{"k":1,"\u212a":1}`: false, `{"x":[{"s":1,"\u017f":1}]}`: false, `{"a":nul}`: false, `{"a":[1 2]}`: false,
-	} {
-		if _, _, got := readObject([]byte(text)); got != ok {
-			t.Errorf("%s: %v, want %v", text, got, ok)
-		}
+// Value reads one value.
+func Value(text string) (any, error) {
+	s := &second{text: text}
+	v, err := s.value(1)
+	if err == nil && s.skip() {
+		err = errRefused
 	}
-	o, depth, _ := readObject([]byte(`{"a":[[1]],"b":"\ud800\u0041\ud83d\ude00"}`))
-	if depth != 3 || o["b"] != "\ufffdA\U0001f600" {
-		t.Errorf("depth %d, %q", depth, o)
-	}
+	return v, err
 }
