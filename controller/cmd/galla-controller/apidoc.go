@@ -12,6 +12,8 @@ import (
 	"github.com/galla-pay/galla/controller/internal/admin"
 	"github.com/galla-pay/galla/controller/internal/apidoc"
 	"github.com/galla-pay/galla/controller/internal/decide"
+	"github.com/galla-pay/galla/controller/internal/deviceapi"
+	"github.com/galla-pay/galla/controller/internal/eventapi"
 	"github.com/galla-pay/galla/controller/internal/merchant"
 	"github.com/galla-pay/galla/controller/internal/network"
 	"github.com/galla-pay/galla/controller/internal/payapi"
@@ -165,25 +167,16 @@ func documentedLimits() []apidoc.Limit {
 	return all
 }
 
-// eventCodes and deviceCodes are what those doors say; a test holds them against
-// their source.
-func eventCodes() []apidoc.Code {
-	return []apidoc.Code{
-		{Code: "SUCCESS", HTTPStatus: http.StatusOK, Message: "Your request has been successfully completed."},
-		{Code: "UNAUTHORIZED", HTTPStatus: http.StatusUnauthorized, Message: "checksum verification failed"},
-		{Code: "INVALID_MERCHANT_ID", HTTPStatus: http.StatusBadRequest, Message: "The merchant id is invalid or activated"},
-		{Code: "BAD_REQUEST", HTTPStatus: http.StatusBadRequest, Message: "The request is not valid"},
-		{Code: "TOO_MANY_REQUESTS", HTTPStatus: http.StatusTooManyRequests, Message: "Too many requests. Please wait and send the request again."},
-		{Code: "INTERNAL_SERVER_ERROR", HTTPStatus: http.StatusInternalServerError, Message: "Something went wrong. Please ask again with the same cursor."},
+func eventCodes() (all []apidoc.Code) {
+	for _, row := range eventapi.Codes() {
+		all = append(all, apidoc.Code{Code: string(row.Code), HTTPStatus: row.HTTPStatus, Message: row.Message})
 	}
+	return all
 }
 
-func deviceCodes() []apidoc.Code {
-	return []apidoc.Code{
-		{Code: "BAD_REQUEST", HTTPStatus: http.StatusBadRequest, Message: "What is wrong with the body"},
-		{Code: "INVALID_TERMINAL_ID", HTTPStatus: http.StatusBadRequest, Message: "Which terminal is not there"},
-		{Code: "FORBIDDEN", HTTPStatus: http.StatusForbidden, Message: "Why it is not let in"},
-		{Code: "TOO_MANY_REQUESTS", HTTPStatus: http.StatusTooManyRequests, Message: "Too many enrolments at once; try again later"},
-		{Code: "INTERNAL_SERVER_ERROR", HTTPStatus: http.StatusServiceUnavailable, Message: "The terminal could not be enrolled; try again"},
+func deviceCodes() (all []apidoc.Code) {
+	for _, row := range deviceapi.CodeRows() {
+		all = append(all, apidoc.Code{Code: string(row.Code), HTTPStatus: row.HTTPStatus, Message: row.Meaning})
 	}
+	return all
 }

@@ -4,16 +4,12 @@ import (
 	"cmp"
 	"encoding/json"
 	"flag"
-	"go/ast"
-	"go/parser"
-	"go/token"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -218,44 +214,6 @@ func TestEveryCodeIsSomeRoutes(t *testing.T) {
 			if !strings.Contains(document, strings.Trim(string(text), `"`)) && row.Code != "METHOD_NOT_ALLOWED" {
 				t.Errorf("no route answers %s of %s", row.Code, group)
 			}
-		}
-	}
-}
-
-// TestDoorsWithoutATable: the codes of the doors whose tables are their own
-// affair are those of their source.
-func TestDoorsWithoutATable(t *testing.T) {
-	t.Parallel()
-	for _, row := range []struct {
-		file, prefix string
-		said         []apidoc.Code
-	}{
-		{"../../internal/eventapi/codes.go", "Code", eventCodes()},
-		{"../../internal/deviceapi/enrol.go", "code", deviceCodes()},
-	} {
-		file, err := parser.ParseFile(token.NewFileSet(), row.file, nil, 0)
-		must(t, err)
-		source := map[string]bool{}
-		ast.Inspect(file, func(n ast.Node) bool {
-			spec, ok := n.(*ast.ValueSpec)
-			if !ok || !strings.HasPrefix(spec.Names[0].Name, row.prefix) || len(spec.Values) != 1 {
-				return true
-			}
-			if literal, ok := spec.Values[0].(*ast.BasicLit); ok {
-				word, err := strconv.Unquote(literal.Value)
-				must(t, err)
-				source[word] = true
-			}
-			return true
-		})
-		for _, c := range row.said {
-			if !source[c.Code] {
-				t.Errorf("%s does not have %s", row.file, c.Code)
-			}
-			delete(source, c.Code)
-		}
-		for word := range source {
-			t.Errorf("%s of %s is not described", word, row.file)
 		}
 	}
 }

@@ -32,31 +32,31 @@ const refused = "the enrolment code is wrong, used or too old; ask the operator 
 func (a *API) enrolByCode(c *gin.Context) {
 	if wait := a.limit.take(c.ClientIP(), time.Now()); wait > 0 {
 		retryAfter(c, wait)
-		refuse(c, http.StatusTooManyRequests, codeTooMany, "too many enrolments at once; try again later")
+		refuse(c, codeTooMany, "too many enrolments at once; try again later")
 		return
 	}
 	if c.Request.Header.Get("Origin") != "" {
 		// Else every visitor of some page could be made to guess.
-		refuse(c, http.StatusForbidden, codeForbidden, "terminals enrol by galla-agent enroll, not from a web page")
+		refuse(c, codeForbidden, "terminals enrol by galla-agent enroll, not from a web page")
 		return
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, maxCodeBody))
 	if err != nil {
-		refuse(c, http.StatusBadRequest, codeBadRequest, "the body cannot be read, or is larger than 64 KiB")
+		refuse(c, codeBadRequest, "the body cannot be read, or is larger than 64 KiB")
 		return
 	}
 	req, err := readCodeRequest(body)
 	if err != nil {
-		refuse(c, http.StatusBadRequest, codeBadRequest, "the body "+err.Error())
+		refuse(c, codeBadRequest, "the body "+err.Error())
 		return
 	}
 	code, err := req.Open()
 	switch {
 	case errors.Is(err, protocol.ErrEnrolCode):
-		refuse(c, http.StatusBadRequest, codeBadRequest, err.Error())
+		refuse(c, codeBadRequest, err.Error())
 		return
 	case err != nil:
-		refuse(c, http.StatusBadRequest, codeBadRequest, "proof must be a JWS over this code, signed by the key of publicKey")
+		refuse(c, codeBadRequest, "proof must be a JWS over this code, signed by the key of publicKey")
 		return
 	}
 	a.answerCode(c, code, req.PublicKey)
@@ -73,16 +73,16 @@ func (a *API) answerCode(c *gin.Context, code protocol.EnrolCode, publicKey []by
 	switch {
 	case errors.Is(err, enrol.ErrRefused):
 		a.Log.Warn("enrolment refused", "code", code, "from", c.ClientIP())
-		refuse(c, http.StatusForbidden, codeForbidden, refused)
+		refuse(c, codeForbidden, refused)
 	case errors.Is(err, enrol.ErrInactive):
-		refuse(c, http.StatusBadRequest, codeInvalidTerminal, "the terminal of this code is not active")
+		refuse(c, codeInvalidTerminal, "the terminal of this code is not active")
 	case errors.Is(err, enrol.ErrSettling):
 		retryAfter(c, enrol.Settle)
-		refuse(c, http.StatusServiceUnavailable, codeInternal, "the terminal was shut out a moment ago; try again in a few seconds")
+		refuse(c, codeInternal, "the terminal was shut out a moment ago; try again in a few seconds")
 	case err != nil:
 		a.Log.Error("enrolment failed", "terminal", id, "error", err)
 		retryAfter(c, time.Second)
-		refuse(c, http.StatusServiceUnavailable, codeInternal, "the terminal could not be enrolled; try again with the same code")
+		refuse(c, codeInternal, "the terminal could not be enrolled; try again with the same code")
 	default:
 		a.Log.Info("terminal enrolled", "terminal", id, "keyId", protocol.KeyID(publicKey), "from", c.ClientIP())
 		c.Header("Cache-Control", "no-store")

@@ -63,43 +63,34 @@ func (a *API) Register(r gin.IRouter) { r.POST(protocol.EnrolPath, a.enrol) }
 // RegisterCodes adds the route for codes, in the sandbox and out of it.
 func (a *API) RegisterCodes(r gin.IRouter) { r.POST(protocol.EnrolCodePath, a.enrolByCode) }
 
-// The codes of a refused enrolment. Values are on the wire: never change one.
-const (
-	codeForbidden       = "FORBIDDEN"
-	codeBadRequest      = "BAD_REQUEST"
-	codeInvalidTerminal = "INVALID_TERMINAL_ID"
-	codeTooMany         = "TOO_MANY_REQUESTS"
-	codeInternal        = "INTERNAL_SERVER_ERROR"
-)
-
 func (a *API) enrol(c *gin.Context) {
 	if !a.allowed(c.Request) {
-		refuse(c, http.StatusForbidden, codeForbidden,
+		refuse(c, codeForbidden,
 			"the sandbox enrols terminals of this machine only; see --sandbox-enrol-from")
 		return
 	}
 	var req protocol.EnrolRequest
 	if err := json.NewDecoder(http.MaxBytesReader(c.Writer, c.Request.Body, maxBody)).Decode(&req); err != nil {
-		refuse(c, http.StatusBadRequest, codeBadRequest, "the body must be JSON: merchantId, storeId, terminalId, publicKey")
+		refuse(c, codeBadRequest, "the body must be JSON: merchantId, storeId, terminalId, publicKey")
 		return
 	}
 	id := protocol.Identity{MerchantID: req.MerchantID, StoreID: req.StoreID, TerminalID: req.TerminalID}
 	if !id.Valid() {
-		refuse(c, http.StatusBadRequest, codeInvalidTerminal, "merchantId, storeId and terminalId must be letters, digits, _ or -")
+		refuse(c, codeInvalidTerminal, "merchantId, storeId and terminalId must be letters, digits, _ or -")
 		return
 	}
 	if len(req.PublicKey) != ed25519.PublicKeySize {
-		refuse(c, http.StatusBadRequest, codeBadRequest, "publicKey must be 32 bytes of Ed25519 in base64")
+		refuse(c, codeBadRequest, "publicKey must be 32 bytes of Ed25519 in base64")
 		return
 	}
 	answer, err := a.give(c.Request.Context(), id, req.PublicKey)
 	switch {
 	case errors.Is(err, decide.ErrNoTerminal):
-		refuse(c, http.StatusBadRequest, codeInvalidTerminal, "there is no active terminal "+id.String())
+		refuse(c, codeInvalidTerminal, "there is no active terminal "+id.String())
 	case err != nil:
 		a.Log.Error("enrolment failed", "terminal", id, "error", err)
 		c.Header("Retry-After", "1")
-		refuse(c, http.StatusServiceUnavailable, codeInternal, "the terminal could not be enrolled; try again")
+		refuse(c, codeInternal, "the terminal could not be enrolled; try again")
 	default:
 		a.Log.Info("terminal enrolled", "terminal", id)
 		c.JSON(http.StatusOK, answer)
@@ -160,8 +151,4 @@ func (a *API) allowed(r *http.Request) bool {
 	_, err = netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(host, "["), "]"))
 	named := err == nil || host == "localhost" || len(a.AllowFrom) > 0 && host != "" && !strings.Contains(host, ".")
 	return near && named && r.Header.Get("Origin") == ""
-}
-
-func refuse(c *gin.Context, status int, code, message string) {
-	c.JSON(status, protocol.EnrolError{Code: code, Message: message})
 }

@@ -235,10 +235,10 @@ func (a *API) answer(c *gin.Context, code Code, text string, data any) {
 func (a *API) write(c *gin.Context, status int, code Code, text string, data any) {
 	row := code.row()
 	if status == 0 {
-		status = row.status
+		status = row.HTTPStatus
 	}
 	if text == "" {
-		text = row.message
+		text = row.Message
 	}
 	body, err := json.Marshal(struct {
 		Success bool   `json:"success"`

@@ -2,6 +2,7 @@ package eventapi
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -21,7 +22,7 @@ const (
 )
 
 // codes is the one table of the vocabulary.
-var codes = []codeRow{
+var codes = []CodeRow{
 	{CodeSuccess, http.StatusOK, "Your request has been successfully completed."},
 	{CodeUnauthorized, http.StatusUnauthorized, "checksum verification failed"},
 	{CodeInvalidMerchant, http.StatusBadRequest, "The merchant id is invalid or activated"},
@@ -30,19 +31,23 @@ var codes = []codeRow{
 	{CodeInternal, http.StatusInternalServerError, "Something went wrong. Please ask again with the same cursor."},
 }
 
-type codeRow struct {
-	code    Code
-	status  int
-	message string
+// CodeRow is one row of the table.
+type CodeRow struct {
+	Code       Code
+	HTTPStatus int
+	Message    string
 }
 
-func (c Code) row() codeRow {
+// Codes lists the codes, for the documentation.
+func Codes() []CodeRow { return slices.Clone(codes) }
+
+func (c Code) row() CodeRow {
 	for _, row := range codes {
-		if row.code == c {
+		if row.Code == c {
 			return row
 		}
 	}
-	return codeRow{c, http.StatusInternalServerError, ""}
+	return CodeRow{c, http.StatusInternalServerError, ""}
 }
 
 // codeKey is where an answer's code stands in its gin.Context, for the metrics:

@@ -194,7 +194,8 @@ func TestCodes(t *testing.T) {
 		}
 	}
 	seen := map[string]bool{}
-	for _, c := range eventapi.Codes() {
+	for _, row := range eventapi.Codes() {
+		c := string(row.Code)
 		if seen[c] || !reached[c] {
 			t.Errorf("%s is in the table twice or has no row here", c)
 		}

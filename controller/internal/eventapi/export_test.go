@@ -2,14 +2,6 @@ package eventapi
 
 import "time"
 
-// Codes are the codes of the table.
-func Codes() (all []string) {
-	for _, row := range codes {
-		all = append(all, string(row.code))
-	}
-	return all
-}
-
 // Query is what a request asks for.
 type Query struct {
 	After       string
