@@ -67,7 +67,9 @@ func (g *terminal) connect() {
 	client := paho.NewClient(options)
 	g.done("CONNECT", client.Connect())
 	g.client = client
-	g.t.Cleanup(func() { client.Disconnect(0) })
+	// Disconnect waits until DISCONNECT is written: a socket closed before that
+	// makes the broker send the will, into the counts of the next row.
+	g.t.Cleanup(func() { client.Disconnect(uint(patience.Milliseconds())) })
 }
 
 // cut ends the connection without DISCONNECT. It closes our half of it, since

@@ -321,11 +321,13 @@ func (r *reader) Terminal(ctx context.Context, id protocol.Identity) (fleet.Term
 // mouth is a publisher that fails when it is told to.
 type mouth struct {
 	to   atomic.Pointer[mqttlink.Publisher]
-	fail atomic.Int32 // so many messages are lost
+	fail atomic.Int32           // so many messages are lost
+	lose atomic.Pointer[string] // the topic whose next message is lost
 }
 
 func (m *mouth) Publish(topic string, payload []byte) error {
-	if m.fail.Add(-1) >= 0 {
+	lose := m.lose.Load()
+	if m.fail.Add(-1) >= 0 || lose != nil && *lose == topic && m.lose.CompareAndSwap(lose, nil) {
 		return fmt.Errorf("the broker is away")
 	}
 	return (*m.to.Load()).Publish(topic, payload)
