@@ -14,13 +14,11 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/galla-pay/galla/controller/internal/admin"
-	"github.com/galla-pay/galla/controller/internal/decide"
 	"github.com/galla-pay/galla/controller/internal/deviceapi"
 	"github.com/galla-pay/galla/controller/internal/eventapi"
 	"github.com/galla-pay/galla/controller/internal/limit"
 	"github.com/galla-pay/galla/controller/internal/ops"
 	"github.com/galla-pay/galla/controller/internal/payapi"
-	"github.com/galla-pay/galla/controller/internal/upiapi"
 )
 
 // newRouter serves every HTTP door, with the deployment prefix and without.
@@ -64,7 +62,7 @@ func (c *controller) newEngine() (*gin.Engine, error) {
 	r.NoMethod(addresses, answerOf(admin.NoMethod, payapi.MethodNotAllowed))
 
 	c.pay = payapi.New(payapi.Config{
-		Journal: c.journal, Reader: c.db, Directory: c.people.get, LinkKey: c.keys.link, OrgID: c.OrgID,
+		Journal: c.journal, Reader: c.db, Directory: c.people.get, LinkKey: c.keys.link, OrgID: c.OrgID, Settings: c.settings(),
 		Sandbox: c.Sandbox, Log: c.log, Allow: c.limits.merchants.Allow,
 	})
 	c.events = eventapi.New(eventapi.Config{
@@ -81,12 +79,7 @@ func (c *controller) newEngine() (*gin.Engine, error) {
 		return nil, err
 	}
 	office.Register(limited)
-	upiapi.New(upiapi.Config{
-		Journal: c.journal, Reader: c.db, Directory: c.people.get, LinkKey: &c.keys.link.PublicKey, OrgID: c.OrgID,
-		Sandbox: c.Sandbox, Log: c.log,
-		Sign: c.signer.signs(), Certificate: c.signer.certificate(),
-		Answered: func(message string, code decide.Code) { c.metrics.UPIAnswer(message, string(code)) },
-	}).Register(r)
+	c.upi.Register(r)
 	devices := deviceapi.New(deviceapi.Config{
 		Journal: c.journal, Provision: c.broker.Provision, Brokers: []string{c.broker.URL()},
 		RootKey: c.keys.ring.Root().Private.Public().(ed25519.PublicKey), KeySet: c.keys.ring.KeySet,

@@ -26,6 +26,7 @@ import (
 	"github.com/galla-pay/galla/controller/internal/payment"
 	"github.com/galla-pay/galla/controller/internal/sweep"
 	"github.com/galla-pay/galla/controller/internal/tlsfile"
+	"github.com/galla-pay/galla/controller/internal/upiapi"
 	"github.com/galla-pay/galla/protocol"
 )
 
@@ -45,11 +46,13 @@ type serveCommand struct {
 	brokerFlags
 	limitFlags
 	networkFlags
+	dynamicFlags
+	fxFlags
+	riskFlags
 
 	Sandbox              bool           `help:"Serve the sandbox's merchants, and enrol terminals of this machine."`
 	SandboxEnrolFrom     []netip.Prefix `placeholder:"CIDR" help:"Addresses besides loopback from which the sandbox enrols terminals, for containers."`
 	CallbackAllowPrivate bool           `help:"Let callbacks go to loopback and private addresses, for local work."`
-	OrgID                string         `name:"org-id" default:"MER101" env:"DYNAMIC_ORG_ID" help:"Our organisation in the UPI network."`
 	LogFormat            string         `enum:"text,json" default:"text" help:"text or json."`
 	LogLevel             string         `enum:"debug,info,warn,error" default:"info" help:"debug, info, warn or error."`
 }
@@ -67,6 +70,9 @@ func (s serveCommand) serve(ctx context.Context, log *slog.Logger) error {
 	warnings, err := s.check()
 	if err == nil {
 		err = s.checkNetwork(s.Sandbox)
+	}
+	if err == nil {
+		err = s.checkDynamic()
 	}
 	if err != nil {
 		return err
@@ -130,6 +136,8 @@ type controller struct {
 	pay       *payapi.API
 	events    *eventapi.API
 	network   *upinet.Worker
+	upi       *upiapi.API
+	assessor  assessor
 	broker    terminalBroker
 	registrar *enrol.Registrar
 	// brokerDoor answers a broker that asks who may do what; nil: none asks.
@@ -147,9 +155,20 @@ func (c *controller) run(ctx context.Context, writers int) error {
 	var background sync.WaitGroup
 	var err error
 
+	rules, err := c.openRisk(c.log)
+	if err != nil {
+		return err
+	}
+	rates, err := c.newFX(c.Sandbox, c.log, c.metrics.FXAge, c.metrics.FXRefused)
+	if err != nil {
+		return err
+	}
+	c.assessor = c.newAssessor(rules)
 	if c.journal, err = journal.New(c.journalConfig(writers)); err != nil {
 		return err
 	}
+	c.assessor.worker.Journal = c.journal
+	c.upi = c.newUPI(rates)
 	c.link = mqttlink.New(mqttlink.Config{
 		Journal: c.journal, Reader: c.db, Keys: c.keys.ring, Allow: c.limits.allowTerminal, Log: c.log,
 	})
@@ -180,9 +199,10 @@ func (c *controller) run(ctx context.Context, writers int) error {
 
 	journalDone := make(chan error, 1)
 	go func() { journalDone <- c.journal.Run(work) }()
-	sweeper := &sweep.Sweeper{Journal: c.journal, Find: c.db.Due, Log: c.log}
+	sweeper := &sweep.Sweeper{Journal: c.journal, Find: c.db.Due, TimedOut: c.timeout().End, Log: c.log}
 	services := []func(context.Context){
 		c.link.Run, c.callback.Run, c.network.Run, sweeper.Run, c.people.keepFresh, c.shutOut, c.measure, c.broker.Run,
+		c.upi.Run, rates.Run, c.assessor.worker.Run,
 		(&enrol.Watcher{Storage: c.registrar.Storage, Broker: c.broker, Log: c.log}).Run,
 	}
 	services = append(services, func(ctx context.Context) { c.keys.ring.Run(ctx, c.log) })
@@ -219,6 +239,7 @@ func (c *controller) journalConfig(writers int) journal.Config {
 		OnCommit: func(changes decide.Changes) {
 			c.link.Committed(changes)
 			c.count(changes)
+			c.assessor.worker.Committed(changes)
 			if len(changes.Network) > 0 {
 				c.network.Wake()
 			}

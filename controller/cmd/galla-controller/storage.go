@@ -34,6 +34,7 @@ type storage interface {
 	callbackLog
 	paymentRows
 	networkRows
+	upiRows
 	admin.Store
 	enrol.Storage
 	secrets

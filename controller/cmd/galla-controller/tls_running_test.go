@@ -45,7 +45,12 @@ func startController(t *testing.T, change func(*serveCommand)) *running {
 	cert, key := r.authority.Issue(t, "first", time.Time{}).Write(t, r.dir)
 	tlsfiletest.Put(t, filepath.Join(r.dir, "ca.pem"), r.authority.PEM())
 	s := serveCommand{
-		Listen: "127.0.0.1:0", MQTTListen: "127.0.0.1:0", Sandbox: true, OrgID: "MER101",
+		Listen: "127.0.0.1:0", MQTTListen: "127.0.0.1:0", Sandbox: true,
+		dynamicFlags: dynamicFlags{
+			ExpiryMinutes: 30, LimitINR: 8000, TimeoutSecs: 30, OrgID: "MER101", NetInstID: "MER1010001", Initiation: "16",
+			X7Settlement: "0", YHSettlement: "0",
+		},
+		fxFlags:       fxFlags{FXEvery: time.Hour},
 		tlsFlags:      tlsFlags{TLSCert: cert, TLSKey: key, MQTTTLSListen: "127.0.0.1:0"},
 		databaseFlags: databaseFlags{Database: "sqlite:" + filepath.Join(r.dir, "galla.db")},
 		limitFlags:    limitFlags{MaxConnections: 1024},

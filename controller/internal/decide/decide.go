@@ -42,14 +42,14 @@ type ShortKey struct{ MerchantID, StoreID, Code string }
 // token, the terminal of a payment, the sale and the waiting sales of a
 // terminal. References that never change (token to payment, payment to
 // terminal) are followed before anything is locked; then rows are locked in
-// the order terminals, payments, quotes, short orders, credits, each in key order.
+// the order terminals, payments, quotes, short orders, credits, ReqPays, each in key order.
 type Needs struct {
 	Terminals []protocol.Identity
 	Payments  []string      // by our id
 	Keys      []payment.Key // by the merchant's; absence is an answer too
 	Tokens    []string      // quotes
 	Messages  []MessageKey  // asked: was it used?
-	Txns      []TxnKey      // asked: was it used?
+	Txns      []TxnKey      // ReqPays; absence is an answer too
 	Short     []ShortKey    // the short order and the payment that it stands for
 	Credits   []TxnKey      // absence is an answer too
 }

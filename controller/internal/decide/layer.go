@@ -16,11 +16,12 @@ type layer struct {
 	quotes        map[string]quote.Quote
 	keys          map[payment.Key]string
 	messages      map[MessageKey]bool
-	txns          map[TxnKey]bool
+	txns          map[TxnKey]ReqPay
 	short         map[ShortKey]ShortOrder
 	credits       map[TxnKey]Credit
 	shortOrder    []ShortKey
 	creditOrder   []TxnKey
+	txnOrder      []TxnKey
 	terminalOrder []protocol.Identity
 	paymentOrder  []string
 	quoteOrder    []string
@@ -31,7 +32,7 @@ func newLayer() *layer {
 	return &layer{
 		terminals: map[protocol.Identity]fleet.Terminal{}, payments: map[string]payment.Payment{},
 		quotes: map[string]quote.Quote{}, keys: map[payment.Key]string{},
-		messages: map[MessageKey]bool{}, txns: map[TxnKey]bool{},
+		messages: map[MessageKey]bool{}, txns: map[TxnKey]ReqPay{},
 		short: map[ShortKey]ShortOrder{}, credits: map[TxnKey]Credit{},
 	}
 }
@@ -72,6 +73,13 @@ func (l *layer) putCredit(c Credit) {
 	l.credits[c.TxnKey] = c
 }
 
+func (l *layer) putReqPay(r ReqPay) {
+	if _, ok := l.txns[r.TxnKey]; !ok {
+		l.txnOrder = append(l.txnOrder, r.TxnKey)
+	}
+	l.txns[r.TxnKey] = r
+}
+
 // add lays o over l.
 func (l *layer) add(o *layer) {
 	for _, id := range o.terminalOrder {
@@ -92,13 +100,12 @@ func (l *layer) add(o *layer) {
 	for k := range o.messages {
 		l.messages[k] = true
 	}
-	for k := range o.txns {
-		l.txns[k] = true
+	for _, k := range o.txnOrder {
+		l.putReqPay(o.txns[k])
 	}
 	l.rows.Events = append(l.rows.Events, o.rows.Events...)
 	l.rows.QuoteEvents = append(l.rows.QuoteEvents, o.rows.QuoteEvents...)
 	l.rows.Messages = append(l.rows.Messages, o.rows.Messages...)
-	l.rows.ReqPays = append(l.rows.ReqPays, o.rows.ReqPays...)
 	l.rows.Callbacks = append(l.rows.Callbacks, o.rows.Callbacks...)
 	l.rows.Network = append(l.rows.Network, o.rows.Network...)
 }
@@ -128,6 +135,13 @@ func (l *layer) changes(snap Snapshot) Changes {
 			c.Short = append(c.Short, l.short[k])
 		} else {
 			c.NewShort = append(c.NewShort, l.short[k])
+		}
+	}
+	for _, k := range l.txnOrder {
+		if _, old := snap.Txns[k]; old {
+			c.ReqPays = append(c.ReqPays, l.txns[k])
+		} else {
+			c.NewReqPays = append(c.NewReqPays, l.txns[k])
 		}
 	}
 	for _, k := range l.creditOrder {

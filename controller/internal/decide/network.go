@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/galla-pay/galla/controller/internal/payment"
+	"github.com/galla-pay/galla/controller/internal/quote"
 	"github.com/galla-pay/galla/protocol"
 )
 
@@ -35,11 +36,11 @@ type AskAnswered struct {
 	OrgID     string // who answered
 	// TxnID is that of the money: of a collect request the bank's, which is known
 	// only when it was paid; of an attempt its own.
-	TxnID          string
-	Status         TxnStatus
-	Amount         protocol.Paise // of the transaction, where there is one
-	Reference      string         // the RRN of a success
-	FeeBasisPoints int64
+	TxnID     string
+	Status    TxnStatus
+	Amount    protocol.Paise // of the transaction, where there is one
+	Reference string         // the RRN of a success
+	Fee       quote.Fee
 }
 
 // Needs names the payment, a refund's original, and the credit.
@@ -80,7 +81,7 @@ func (d AskAnswered) collect(tx *Tx, p payment.Payment) error {
 		}
 		row, err := d.money(key).take(tx, p)
 		if err == nil {
-			tx.AddReqPay(*row)
+			tx.PutReqPay(*row)
 		}
 		return err
 	}
@@ -91,7 +92,7 @@ func (d AskAnswered) collect(tx *Tx, p payment.Payment) error {
 }
 
 func (d AskAnswered) money(key TxnKey) arrived {
-	return arrived{TxnKey: key, Amount: d.Amount, Reference: d.Reference, FeeBasisPoints: d.FeeBasisPoints}
+	return arrived{TxnKey: key, Amount: d.Amount, Reference: d.Reference, Fee: d.Fee}
 }
 
 // attempt settles a payment that the customer began by ReqPay.
@@ -213,8 +214,10 @@ type ReversalDone struct {
 	Refused bool
 }
 
-// Needs names the credit.
-func (d ReversalDone) Needs() Needs { return Needs{Credits: []TxnKey{d.TxnKey}} }
+// Needs names the credit and the ReqPay that brought it.
+func (d ReversalDone) Needs() Needs {
+	return Needs{Credits: []TxnKey{d.TxnKey}, Txns: []TxnKey{d.TxnKey}}
+}
 
 // Decide moves the credit, once, and returns it.
 func (d ReversalDone) Decide(tx *Tx) (Credit, error) {
@@ -232,5 +235,9 @@ func (d ReversalDone) Decide(tx *Tx) (Credit, error) {
 		c.State = CreditSuspense
 	}
 	tx.PutCredit(c)
+	if r, ok := tx.ReqPay(d.TxnKey); ok && c.State == CreditReversed && r.Status != StatusReversed {
+		r.Status = StatusReversed
+		tx.PutReqPay(r)
+	}
 	return c, nil
 }

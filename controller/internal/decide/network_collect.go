@@ -32,9 +32,9 @@ type CollectResult struct {
 	Amount       protocol.Paise
 	Payer        protocol.VPA
 	Reference    string // the RRN of a success
-	// FeeBasisPoints is the payee's fee, for the settlement.
-	FeeBasisPoints int64
-	RequestHash    [sha256.Size]byte
+	// Fee is the payee's fee, for the settlement.
+	Fee         quote.Fee
+	RequestHash [sha256.Size]byte
 	// Render writes the answer, so that its hash is kept. It must be pure.
 	Render func(CollectAnswer) []byte
 }
@@ -89,7 +89,7 @@ func (d CollectResult) Decide(tx *Tx) (CollectAnswer, error) {
 	tx.AddMessage(Message{MessageKey: key, Kind: "ReqCollectResult", Code: string(answer.Code), At: tx.Now()})
 	if taken != nil {
 		taken.RequestHash, taken.ResponseHash = d.RequestHash, sha256.Sum256(answer.Body)
-		tx.AddReqPay(*taken)
+		tx.PutReqPay(*taken)
 	}
 	return answer, nil
 }
@@ -106,7 +106,7 @@ func (d CollectResult) apply(tx *Tx, p payment.Payment) (*ReqPay, error) {
 	case CollectPaid:
 		return arrived{
 			TxnKey: TxnKey{d.OrgID, d.TxnID}, MsgID: d.MsgID, Payer: d.Payer, Amount: d.Amount,
-			Reference: d.Reference, FeeBasisPoints: d.FeeBasisPoints,
+			Reference: d.Reference, Fee: d.Fee,
 		}.take(tx, p)
 	case CollectDeclined:
 		if !p.State.Unpaid() {
@@ -138,11 +138,11 @@ func expireCollect(tx *Tx, p payment.Payment, actor string) error {
 // arrived is money that the network says was paid for a payment of ours.
 type arrived struct {
 	TxnKey
-	MsgID          string // "" where we asked
-	Payer          protocol.VPA
-	Amount         protocol.Paise
-	Reference      string
-	FeeBasisPoints int64
+	MsgID     string // "" where we asked
+	Payer     protocol.VPA
+	Amount    protocol.Paise
+	Reference string
+	Fee       quote.Fee
 }
 
 // take applies it to the payment that waits for it. In any other case (the
@@ -153,8 +153,8 @@ func (m arrived) take(tx *Tx, p payment.Payment) (*ReqPay, error) {
 	actor := "upi:" + m.OrgID
 	credit := Credit{TxnKey: m.TxnKey, PaymentID: p.ID, Amount: m.Amount, State: CreditReceived, At: tx.Now()}
 	row := &ReqPay{
-		TxnKey: m.TxnKey, MsgID: m.MsgID, PaymentID: p.ID, Amount: m.Amount, Payer: m.Payer, Payee: p.Payee,
-		Status: ResultReversed, Code: string(CodeOK), At: tx.Now(),
+		TxnKey: m.TxnKey, MsgID: m.MsgID, PaymentID: p.ID, Amount: m.Amount, Base: int64(m.Amount), Currency: quote.INR,
+		Payer: m.Payer, Payee: p.Payee, Reference: m.Reference, Status: ResultReversed, Code: string(CodeOK), At: tx.Now(),
 	}
 	if p.State.Final() {
 		reverse(tx, credit)
@@ -177,7 +177,7 @@ func (m arrived) take(tx *Tx, p payment.Payment) (*ReqPay, error) {
 	}
 	credit.State = CreditApplied
 	tx.PutCredit(credit)
-	row.Status, row.Settlement = string(CollectPaid), quote.Settlement(m.Amount, m.FeeBasisPoints)
+	row.Status, row.Settlement = string(CollectPaid), m.Fee.Settlement(m.Amount)
 	_, err := move(tx, p, payment.Happening{
 		Event: payment.EventPaySucceeded, Actor: actor, Reference: m.Reference, Settlement: row.Settlement,
 	})

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/galla-pay/galla/controller/internal/payment"
+	"github.com/galla-pay/galla/controller/internal/quote"
 	"github.com/galla-pay/galla/protocol"
 )
 
@@ -26,8 +27,8 @@ func needed[A any](w *world, d Decision[A]) (A, error) {
 		}
 	}
 	for _, k := range n.Txns {
-		if all.Txns[k] {
-			snap.Txns[k] = true
+		if r, ok := all.Txns[k]; ok {
+			snap.Txns[k] = r
 		}
 	}
 	for _, k := range n.Credits {
@@ -58,7 +59,7 @@ func (w *world) collect(id string) payment.Payment {
 func result(n, sale string) CollectResult {
 	return CollectResult{
 		OrgID: "MER101", MsgID: "R" + n, TxnID: "BANK" + n, PaymentID: "GP" + sale, Status: CollectPaid, Amount: 10_000,
-		Payer: "customer@upi", Reference: "63260000000" + n, FeeBasisPoints: 50,
+		Payer: "customer@upi", Reference: "63260000000" + n, Fee: quote.Fee{BasisPoints: 50},
 		Render: func(a CollectAnswer) []byte { return []byte(string(a.Code) + a.Result) },
 	}
 }
@@ -148,7 +149,7 @@ func TestCollectResults(t *testing.T) {
 			d.TxnID = "BANK1"
 			w.told(d)
 		}, code: CodeDuplicate, state: payment.Succeeded, credit: CreditApplied},
-		{name: "a TxnID that a ReqPay had", before: func(w *world) { w.snap.Txns[TxnKey{"MER101", "BANK1"}] = true },
+		{name: "a TxnID that a ReqPay had", before: func(w *world) { w.snap.Txns[TxnKey{"MER101", "BANK1"}] = ReqPay{} },
 			code: CodeDuplicate, state: payment.Created},
 		{name: "a MsgID used before", before: func(w *world) { w.snap.Messages[MessageKey{"MER101", "R1"}] = true },
 			code: CodeDuplicate, state: payment.Created},

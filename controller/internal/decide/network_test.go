@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/galla-pay/galla/controller/internal/payment"
+	"github.com/galla-pay/galla/controller/internal/quote"
 )
 
 func (w *world) asked(d AskAnswered) error {
@@ -22,7 +23,7 @@ func TestCollectAsked(t *testing.T) {
 		w.pass(3 * time.Minute)
 		do(w, Expire{"GP1"})
 	}
-	success := AskAnswered{Status: TxnSuccess, TxnID: "BANK1", Amount: 10_000, Reference: "632600000001", FeeBasisPoints: 50}
+	success := AskAnswered{Status: TxnSuccess, TxnID: "BANK1", Amount: 10_000, Reference: "632600000001", Fee: quote.Fee{BasisPoints: 50}}
 	for _, tt := range []struct {
 		name   string
 		before func(*world)
@@ -106,7 +107,7 @@ func (w *world) begun(id string) {
 // TestAttemptAsked: only an answer settles an attempt, also one that is parked;
 // what is not known stays so (failure matrix R13, I14).
 func TestAttemptAsked(t *testing.T) {
-	success := AskAnswered{Status: TxnSuccess, TxnID: "X1", Amount: 24_500, Reference: "632600000001", FeeBasisPoints: 50}
+	success := AskAnswered{Status: TxnSuccess, TxnID: "X1", Amount: 24_500, Reference: "632600000001", Fee: quote.Fee{BasisPoints: 50}}
 	park := func(w *world) {
 		w.pass(payment.ParkAfter)
 		if did, err := do(w, Attend{"GP1"}); !did || err != nil || w.state("1") != payment.Parked {

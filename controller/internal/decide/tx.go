@@ -19,11 +19,11 @@ type Snapshot struct {
 	// Keys says which payment has a merchant's key; a key that was asked for
 	// and is not here is free.
 	Keys map[payment.Key]string
-	// Messages and Txns hold those that were asked for and are used.
+	// Messages holds those that were asked for and are used.
 	Messages map[MessageKey]bool
-	Txns     map[TxnKey]bool
-	// Short and Credits hold those that were asked for and exist. A short
+	// Txns, Short and Credits hold those that were asked for and exist. A short
 	// order's payment is among Payments.
+	Txns    map[TxnKey]ReqPay
 	Short   map[ShortKey]ShortOrder
 	Credits map[TxnKey]Credit
 }
@@ -33,7 +33,7 @@ func NewSnapshot(now time.Time) Snapshot {
 	return Snapshot{
 		Now: now, Terminals: map[protocol.Identity]fleet.Terminal{}, Payments: map[string]payment.Payment{},
 		Quotes: map[string]quote.Quote{}, Keys: map[payment.Key]string{}, Messages: map[MessageKey]bool{},
-		Txns: map[TxnKey]bool{}, Short: map[ShortKey]ShortOrder{}, Credits: map[TxnKey]Credit{},
+		Txns: map[TxnKey]ReqPay{}, Short: map[ShortKey]ShortOrder{}, Credits: map[TxnKey]Credit{},
 	}
 }
 
@@ -72,7 +72,7 @@ type NetworkRequest struct {
 // Message is a UPI message that was answered; table upi_messages.
 type Message struct {
 	MessageKey
-	Kind string // ReqValQr, ReqPay
+	Kind string // ReqValQr, ReqPay, ReqChkTxn ...
 	Code string // what it was answered
 	At   time.Time
 }
@@ -84,14 +84,35 @@ type ReqPay struct {
 	Token        string
 	PaymentID    string
 	Amount       protocol.Paise
+	Base         int64  // what the message asked for, in hundredths of Currency
+	Currency     string // "" where we asked
 	Payer, Payee protocol.VPA
-	Status       string // SUCCESS or FAILED
+	Status       string // SUCCESS, FAILED, PENDING or REVERSED
 	Code         string
+	Result       string // of an answer 00 that is no success: TIMEOUT
+	Reference    string // the UTR of a success
 	Settlement   protocol.Paise
+	RiskScore    int64
+	RiskReasons  string
 	At           time.Time
-	RequestHash  [32]byte
+	// DueAt is when a held message is to be answered; zero where none is held.
+	DueAt       time.Time
+	RequestHash [32]byte
+	// ResponseHash is that of the answer before it was signed; zero until there is
+	// one.
 	ResponseHash [32]byte
 }
+
+// The statuses of a ReqPay (PRD 4.3). Values are in the database and on the wire.
+const (
+	StatusSuccess  = "SUCCESS"
+	StatusFailed   = "FAILED"
+	StatusPending  = "PENDING"
+	StatusReversed = "REVERSED"
+)
+
+// ResultTimeout is RespPay's Result where the merchant did not answer in time.
+const ResultTimeout = "TIMEOUT"
 
 // Credit is money that the network says arrived; table credits, unique by
 // organisation and TxnID (DESIGN section 3.2).
@@ -149,6 +170,7 @@ type Changes struct {
 	Quotes      []quote.Quote
 	QuoteEvents []QuoteEvent
 	Messages    []Message
+	NewReqPays  []ReqPay
 	ReqPays     []ReqPay
 	NewCredits  []Credit
 	Credits     []Credit
@@ -161,7 +183,7 @@ type Changes struct {
 // Empty reports whether there is nothing to save.
 func (c Changes) Empty() bool {
 	return len(c.Terminals)+len(c.NewPayments)+len(c.Payments)+len(c.Events)+len(c.NewQuotes)+len(c.Quotes)+
-		len(c.QuoteEvents)+len(c.Messages)+len(c.ReqPays)+len(c.Credits)+len(c.Callbacks)+
+		len(c.QuoteEvents)+len(c.Messages)+len(c.NewReqPays)+len(c.ReqPays)+len(c.Credits)+len(c.Callbacks)+
 		len(c.NewCredits)+len(c.NewShort)+len(c.Short)+len(c.Network) == 0
 }
 
@@ -230,8 +252,13 @@ func (tx *Tx) MessageUsed(k MessageKey) bool {
 
 // TxnUsed reports whether a transaction id was used before.
 func (tx *Tx) TxnUsed(k TxnKey) bool {
-	used, _ := lookup(k, tx.own.txns, tx.batch.done.txns, tx.batch.snap.Txns)
+	_, used := tx.ReqPay(k)
 	return used
+}
+
+// ReqPay reads a transaction that the decision named.
+func (tx *Tx) ReqPay(k TxnKey) (ReqPay, bool) {
+	return lookup(k, tx.own.txns, tx.batch.done.txns, tx.batch.snap.Txns)
 }
 
 func lookup[K comparable, V any](k K, layers ...map[K]V) (V, bool) {
@@ -267,11 +294,8 @@ func (tx *Tx) AddMessage(m Message) {
 	tx.own.rows.Messages = append(tx.own.rows.Messages, m)
 }
 
-// AddReqPay uses a transaction id up.
-func (tx *Tx) AddReqPay(r ReqPay) {
-	tx.own.txns[r.TxnKey] = true
-	tx.own.rows.ReqPays = append(tx.own.rows.ReqPays, r)
-}
+// PutReqPay adds a transaction, which uses its id up, or changes it.
+func (tx *Tx) PutReqPay(r ReqPay) { tx.own.putReqPay(r) }
 
 // Credit reads a credit that the decision named.
 func (tx *Tx) Credit(k TxnKey) (Credit, bool) {

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/galla-pay/galla/controller/internal/merchant"
+	"github.com/galla-pay/galla/controller/internal/quote"
 	"github.com/galla-pay/galla/protocol"
 )
 
@@ -78,6 +79,17 @@ type PayeeFacts struct {
 	Found    bool
 	Payee    merchant.Payee
 	Merchant merchant.Merchant
+	Fee      quote.Fee
+}
+
+// FactsOf looks a payee up, with the fee that its payments are settled at.
+func FactsOf(dir *merchant.Directory, vpa protocol.VPA) PayeeFacts {
+	p, ok := dir.Payee(vpa)
+	if !ok {
+		return PayeeFacts{}
+	}
+	m, ok := dir.Merchant(p.MerchantID)
+	return PayeeFacts{Found: ok, Payee: p, Merchant: m, Fee: quote.Fee{BasisPoints: p.FeeBasisPoints}}
 }
 
 // active reports whether the payee may be paid.

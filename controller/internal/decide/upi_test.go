@@ -93,11 +93,11 @@ func TestPaymentCodes(t *testing.T) {
 		spoil  func(*Pay)
 	}{
 		{name: "S1 success", code: CodeOK, state: payment.Succeeded, settle: 99_500},
-		{name: "S4 above 8000", code: CodeLimit, spoil: func(d *Pay) { d.Amount = 900_000 }},
+		{name: "S4 above 8000", code: CodeLimit, spoil: func(d *Pay) { d.Base = 900_000 }},
 		{name: "S5 merchant's own check fails", code: CodeMerchant, spoil: func(d *Pay) { d.PayeeFacts.Payee.AcquirerCode = "YH" }},
 		{name: "S5 merchant inactive by now", code: CodeMerchant, spoil: func(d *Pay) { d.PayeeFacts.Merchant.Active = false }},
 		{name: "S6 unknown token", code: CodeToken, spoil: func(d *Pay) { d.Token = "nobody's" }},
-		{name: "S6 amount differs from the quote", code: CodeToken, spoil: func(d *Pay) { d.Amount = 100_001 }},
+		{name: "S6 amount differs from the quote", code: CodeToken, spoil: func(d *Pay) { d.Base = 100_001 }},
 		{name: "S6 currency differs", code: CodeToken, spoil: func(d *Pay) { d.Currency = "USD" }},
 		{name: "S6 payee differs", code: CodeToken, spoil: func(d *Pay) { d.Payee = "thief@upi" }},
 		{name: "S6 token of another organisation", code: CodeToken, spoil: func(d *Pay) { d.OrgID = "OTHER" }},

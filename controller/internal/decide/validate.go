@@ -2,11 +2,11 @@ package decide
 
 import (
 	"crypto/sha256"
-	"encoding/binary"
 	"time"
 
 	"github.com/galla-pay/galla/controller/internal/payment"
 	"github.com/galla-pay/galla/controller/internal/quote"
+	"github.com/galla-pay/galla/controller/internal/risk"
 	"github.com/galla-pay/galla/protocol"
 )
 
@@ -17,10 +17,17 @@ type Validate struct {
 	Token        string // the fresh one to give out, UUID v4
 	QR           QR
 	Payee        PayeeFacts
-	Amount       protocol.Paise
-	Currency     string
-	MCC          string
-	RequestHash  [sha256.Size]byte
+	// Amount is in rupees, Base in hundredths of Currency as the message says it;
+	// Rate is what made one of the other, zero where Currency is INR.
+	Amount   protocol.Paise
+	Base     int64
+	Currency string
+	Rate     quote.Rate
+	MCC      string
+	Settings quote.Settings
+	// Risk is what the rules say; nil where they are asked after the answer.
+	Risk        *risk.Verdict
+	RequestHash [sha256.Size]byte
 	// Render writes the answer, so that its hash is kept with the quote. It
 	// must be pure.
 	Render func(ValidateAnswer) []byte
@@ -29,6 +36,7 @@ type Validate struct {
 // ValidateAnswer is what RespValQr says.
 type ValidateAnswer struct {
 	Code      Code
+	Message   string // more than the code's own meaning, or empty
 	Token     string
 	ExpiresAt time.Time
 	Now       time.Time
@@ -60,22 +68,29 @@ func (d Validate) Decide(tx *Tx) (ValidateAnswer, error) {
 	if answer.Code != "" {
 		return d.render(answer), nil
 	}
-	code := d.check(tx.Now(), p)
-	answer.Code = code
+	code, message := d.check(tx.Now(), p)
+	answer.Code, answer.Message = code, message
 	tx.AddMessage(Message{MessageKey: key, Kind: "ReqValQr", Code: string(code), At: tx.Now()})
 	if code != CodeOK {
 		return d.render(answer), nil
 	}
+	// PRD 5.1 step 13: Calculate qr_expires_at = now + 30 min.
+	// PRD 5.1 step 14: Create the QRValidation record.
 	q := quote.Quote{
 		Token: d.Token, OrgID: d.OrgID, MsgID: d.MsgID, PaymentID: p.ID, Payee: d.Payee.Payee.VPA,
-		Amount: d.Amount, Currency: d.Currency, MCC: d.MCC,
+		Amount: d.Amount, Base: d.Base, Currency: d.Currency, Rate: d.Rate, MCC: d.MCC, NetInstID: d.Settings.NetInstID,
 		CreatedAt: tx.Now(), ExpiresAt: d.expiry(tx.Now(), p), RequestHash: d.RequestHash,
 	}
 	answer.Token, answer.ExpiresAt = q.Token, q.ExpiresAt
 	answer = d.render(answer)
+	// PRD 5.1 step 17: Store the hashes for the audit trail.
 	q.ResponseHash = sha256.Sum256(answer.Body)
+	// PRD 5.1 step 15: Create the initial event in qr_validation_events.
+	q = chain(tx, q, quoteValidated, code)
+	if d.Risk != nil {
+		q = assessed(tx, q, *d.Risk)
+	}
 	tx.PutQuote(q)
-	tx.AddQuoteEvent(quoteEvent(q, 1, "validated", code, tx.Now(), payment.Hash{}))
 	if p.ID != "" && p.HoldUntil.IsZero() {
 		p.HoldUntil = tx.Now().Add(quote.Hold)
 		tx.PutPayment(p)
@@ -89,24 +104,42 @@ func (d Validate) render(a ValidateAnswer) ValidateAnswer {
 }
 
 // check judges the QR; p is its payment, zero for a QR that was made elsewhere.
-func (d Validate) check(now time.Time, p payment.Payment) Code {
+func (d Validate) check(now time.Time, p payment.Payment) (Code, string) {
 	ours := d.QR.Tr != ""
+	// PRD 5.1 step 4: Detect initiation_mode = 16: a Dynamic QR.
+	// PRD 5.1 step 8: Look the merchant up by the payee's VPA.
+	// PRD 5.1 step 9: Validate that the merchant is active.
 	switch {
 	case d.QR.NotDynamic, ours && p.ID == "", d.QR.Amount != 0 && d.QR.Amount != d.Amount,
 		ours && p.Amount != d.Amount, ours && p.Payee != d.Payee.Payee.VPA && d.Payee.Found:
-		return CodeNoQR
+		return CodeNoQR, ""
 	case !d.Payee.Found:
-		return CodeNoMerchant
+		return CodeNoMerchant, ""
 	case !d.Payee.active():
-		return CodeMerchant
+		return CodeMerchant, ""
 	}
+	// PRD 5.1 step 6: Check PE, whether the QR has expired.
 	if code := qrState(now, d.QR, p); code != CodeOK {
-		return code
+		return code, ""
 	}
-	if d.Amount > quote.LimitPaise {
-		return CodeLimit
+	// PRD 5.1 step 10: Check that the amount is no more than 8000 INR: X7.
+	return withinLimits(d.Amount, d.Settings.Limit, d.Risk, CodeMerchant)
+}
+
+// withinLimits judges an amount in rupees by the limit of every Dynamic QR and
+// by the risk rules, which can only lower it or refuse with a code of the caller's.
+func withinLimits(amount, limit protocol.Paise, v *risk.Verdict, refusal Code) (Code, string) {
+	switch {
+	case amount > limit:
+		return CodeLimit, ""
+	case v == nil:
+		return CodeOK, ""
+	case v.Limit > 0 && amount > v.Limit:
+		return CodeLimit, "Amount exceeds the limit of " + v.Limit.Rupees() + " that applies here now"
+	case v.Refuse:
+		return refusal, "Refused by a risk rule"
 	}
-	return CodeOK
+	return CodeOK, ""
 }
 
 // qrState judges whether the QR may still be paid: ZD once an attempt was made
@@ -128,10 +161,10 @@ func qrState(now time.Time, qr QR, p payment.Payment) Code {
 	return CodeOK
 }
 
-// expiry is when the token ends: after 30 minutes, or with the payment (by our
+// expiry is when the token ends: after 30 minutes (or what is set), or with the payment (by our
 // record, not by the link) or the foreign QR itself, whichever is sooner.
 func (d Validate) expiry(now time.Time, p payment.Payment) time.Time {
-	end, own := now.Add(quote.Validity), d.QR.ExpiresAt
+	end, own := now.Add(d.Settings.Validity), d.QR.ExpiresAt
 	if p.ID != "" {
 		own = p.ExpiresAt
 	}
@@ -139,22 +172,4 @@ func (d Validate) expiry(now time.Time, p payment.Payment) time.Time {
 		return own
 	}
 	return end
-}
-
-// quoteEvent chains one event to a quote's life.
-func quoteEvent(q quote.Quote, seq int64, event string, code Code, at time.Time, prev payment.Hash) QuoteEvent {
-	e := QuoteEvent{Token: q.Token, Seq: seq, Event: event, Code: string(code), At: at, PrevHash: prev}
-	h := sha256.New()
-	var n [8]byte
-	for _, s := range []string{e.Token, e.Event, e.Code, string(prev[:]), string(q.RequestHash[:]), string(q.ResponseHash[:])} {
-		binary.BigEndian.PutUint64(n[:], uint64(len(s)))
-		h.Write(n[:])
-		h.Write([]byte(s))
-	}
-	for _, v := range []int64{e.Seq, e.At.UnixMicro()} {
-		binary.BigEndian.PutUint64(n[:], uint64(v))
-		h.Write(n[:])
-	}
-	e.Hash = payment.Hash(h.Sum(nil))
-	return e
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/galla-pay/galla/controller/internal/fleet"
 	"github.com/galla-pay/galla/controller/internal/merchant"
 	"github.com/galla-pay/galla/controller/internal/payment"
+	"github.com/galla-pay/galla/controller/internal/quote"
 	"github.com/galla-pay/galla/protocol"
 )
 
@@ -27,7 +28,7 @@ type world struct {
 var (
 	counter  = protocol.Identity{MerchantID: "M", StoreID: "S", TerminalID: "T"}
 	shop     = merchant.Merchant{ID: "M", Name: "Shop", Active: true, DQR: true, Payee: "shop@upi"}
-	shopFact = PayeeFacts{Found: true, Merchant: shop, Payee: merchant.Payee{VPA: "shop@upi", MerchantID: "M", Active: true, FeeBasisPoints: 50}}
+	shopFact = PayeeFacts{Found: true, Merchant: shop, Payee: merchant.Payee{VPA: "shop@upi", MerchantID: "M", Active: true}, Fee: quote.Fee{BasisPoints: 50}}
 	start    = time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC)
 )
 
@@ -62,14 +63,14 @@ func (w *world) save(c Changes) {
 	for _, m := range c.Messages {
 		w.snap.Messages[m.MessageKey] = true
 	}
-	for _, r := range c.ReqPays {
-		w.snap.Txns[r.TxnKey] = true
+	for _, r := range append(c.NewReqPays, c.ReqPays...) {
+		w.snap.Txns[r.TxnKey] = r
 	}
 	for _, e := range c.Events {
 		w.events[e.PaymentID] = append(w.events[e.PaymentID], e)
 	}
 	w.messages = append(w.messages, c.Messages...)
-	w.reqPays = append(w.reqPays, c.ReqPays...)
+	w.reqPays = append(w.reqPays, c.NewReqPays...)
 	for _, x := range append(c.NewCredits, c.Credits...) {
 		w.snap.Credits[x.TxnKey] = x
 	}
@@ -143,7 +144,7 @@ func (w *world) tell(kind protocol.Type, epoch string, facts ...protocol.Fact) b
 func validation(n string, sale string, amount protocol.Paise) Validate {
 	return Validate{
 		OrgID: "MER101", MsgID: "V" + n, Token: "token" + n, QR: QR{Tr: "GP" + sale, Amount: amount},
-		Payee: shopFact, Amount: amount, Currency: "INR",
+		Payee: shopFact, Amount: amount, Currency: "INR", Settings: quote.Default(),
 		Render: func(a ValidateAnswer) []byte { return []byte(a.Code) },
 	}
 }
@@ -151,7 +152,7 @@ func validation(n string, sale string, amount protocol.Paise) Validate {
 // paying is a good ReqPay with that token; the test spoils what it likes.
 func paying(n string, amount protocol.Paise) Pay {
 	return Pay{
-		OrgID: "MER101", MsgID: "P" + n, TxnID: "X" + n, Token: "token" + n, Amount: amount, Currency: "INR",
+		OrgID: "MER101", MsgID: "P" + n, TxnID: "X" + n, Token: "token" + n, Base: int64(amount), Currency: "INR", Settings: quote.Default(),
 		Payer: "customer@upi", Payee: "shop@upi", PayeeFacts: shopFact, Reference: "632600000001",
 		NewPaymentID: "GPnew" + n, Render: func(a PayAnswer) []byte { return []byte(a.Code) },
 	}
@@ -160,6 +161,9 @@ func paying(n string, amount protocol.Paise) Pay {
 // validate and pay return the code of the answer.
 func (w *world) validate(d Validate) Code {
 	w.t.Helper()
+	if d.Currency == quote.INR {
+		d.Base = int64(d.Amount)
+	}
 	a, err := do(w, d)
 	if err != nil {
 		w.t.Fatal(err)

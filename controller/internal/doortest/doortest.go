@@ -19,6 +19,7 @@ import (
 	"github.com/galla-pay/galla/controller/internal/merchant"
 	"github.com/galla-pay/galla/controller/internal/payment"
 	"github.com/galla-pay/galla/controller/internal/postgres"
+	"github.com/galla-pay/galla/controller/internal/quote"
 	"github.com/galla-pay/galla/controller/internal/seal"
 	"github.com/galla-pay/galla/controller/internal/sqlite"
 	"github.com/galla-pay/galla/hack/testservers"
@@ -46,6 +47,11 @@ type Storage interface {
 	Payments(ctx context.Context, q journal.PaymentQuery) ([]payment.Payment, error)
 	Events(ctx context.Context, paymentID string) ([]payment.Record, error)
 	Terminal(ctx context.Context, id protocol.Identity) (fleet.Terminal, error)
+	PaymentByID(ctx context.Context, id string) (payment.Payment, error)
+	Quote(ctx context.Context, token string) (quote.Quote, error)
+	LatestQuote(ctx context.Context, paymentID string) (quote.Quote, error)
+	ReqPay(ctx context.Context, key decide.TxnKey) (decide.ReqPay, error)
+	Due(ctx context.Context, limit int) (journal.Due, error)
 	CallbackHorizon(ctx context.Context) (time.Time, error)
 	CallbackFeed(ctx context.Context, merchantID, after string, limit int) (journal.CallbackFeed, error)
 	Migrate(ctx context.Context) error

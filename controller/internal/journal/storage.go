@@ -53,7 +53,7 @@ type Storage interface {
 	// Apply runs one batch in one database transaction: it locks and loads the
 	// needs in the order terminals, payments (with those of the keys, and those
 	// that a locked terminal names as its sale or as waiting), quotes, short
-	// orders, credits, each in key order; reads the clock once all locks are held; calls run exactly
+	// orders, credits, ReqPays, each in key order; reads the clock once all locks are held; calls run exactly
 	// once; saves its changes and the batch's id; and commits. Where run returns
 	// an error, or changes that are Empty, nothing is saved; the error is
 	// returned as it is.
@@ -101,6 +101,9 @@ type Due struct {
 	Payments []string
 	// Attempts are payments that a customer began, to be looked after now.
 	Attempts []string
+	// Holds are messages whose merchant was waited for, a second after their
+	// time: the door that holds one answers it itself.
+	Holds []decide.Hold
 	// Terminals have sales waiting that may now take the place of the one that
 	// they show: it has ended, is parked, or nobody holds it any more.
 	Terminals []protocol.Identity

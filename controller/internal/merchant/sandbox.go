@@ -25,6 +25,7 @@ func Sandbox() Data {
 			{VPA: "ip05@mercury", MerchantID: uat, Active: true, AcquirerCode: "IP05"},
 			{VPA: "ip08@mercury", MerchantID: uat, Active: true, AcquirerCode: "IP08"},
 			{VPA: "ip10@mercury", MerchantID: uat, Active: true, AcquirerCode: "IP10"},
+			{VPA: "gourmet@mercury", MerchantID: uat, Active: true, FeeBasisPoints: 50}, // never answers in time (PRD 5.3)
 			{VPA: "inactive@mercury", MerchantID: uat},
 		},
 		Providers: []Provider{

@@ -22,6 +22,7 @@ import (
 	"github.com/galla-pay/galla/controller/internal/merchant"
 	"github.com/galla-pay/galla/controller/internal/mqttlink"
 	"github.com/galla-pay/galla/controller/internal/payment"
+	"github.com/galla-pay/galla/controller/internal/quote"
 	"github.com/galla-pay/galla/protocol"
 	"github.com/galla-pay/galla/protocol/protocoltest"
 )
@@ -174,11 +175,12 @@ func (w *world) pay(t *testing.T, p payment.Payment) {
 	payee := decide.PayeeFacts{Found: true, Merchant: m, Payee: merchant.Payee{VPA: p.Payee, MerchantID: p.MerchantID, Active: true}}
 	v, err := journal.Do(t.Context(), w.Journal, decide.Validate{
 		OrgID: "MER101", MsgID: "V" + p.ID, Token: "token-" + p.ID, QR: decide.QR{Tr: p.ID, Amount: p.Amount}, Payee: payee,
-		Amount: p.Amount, Currency: "INR", Render: func(a decide.ValidateAnswer) []byte { return []byte(a.Code) },
+		Amount: p.Amount, Base: int64(p.Amount), Currency: "INR", Settings: quote.Default(),
+		Render: func(a decide.ValidateAnswer) []byte { return []byte(a.Code) },
 	})
 	must(t, err)
 	a, err := journal.Do(t.Context(), w.Journal, decide.Pay{
-		OrgID: "MER101", MsgID: "P" + p.ID, TxnID: "X" + p.ID, Token: v.Token, Amount: p.Amount, Currency: "INR",
+		OrgID: "MER101", MsgID: "P" + p.ID, TxnID: "X" + p.ID, Token: v.Token, Base: int64(p.Amount), Currency: "INR", Settings: quote.Default(),
 		Payer: "customer@upi", Payee: p.Payee, PayeeFacts: payee, Reference: "632600000042",
 		Render: func(a decide.PayAnswer) []byte { return []byte(a.Code) },
 	})

@@ -125,7 +125,7 @@ func (w *Worker) ask(ctx context.Context, row journal.NetworkDelivery, p payment
 	}
 	d := decide.AskAnswered{
 		PaymentID: p.ID, Original: p.Original, OrgID: w.cfg.OrgID, TxnID: p.UPITxnID, Status: decide.TxnStatus(answer.TxnStatus),
-		Amount: answer.Amount, Reference: answer.Rrn, FeeBasisPoints: w.fee(p),
+		Amount: answer.Amount, Reference: answer.Rrn, Fee: decide.FactsOf(w.cfg.Directory(), p.Payee).Fee,
 	}
 	if p.Solution == payment.Collect {
 		d.TxnID = answer.CreditTxnID
@@ -143,10 +143,4 @@ func (w *Worker) ask(ctx context.Context, row journal.NetworkDelivery, p payment
 		return submit(ctx, w, d, done(ResultRefused))
 	}
 	return again(ResultUnsettled, errors.New(meaning(answer.Status)))
-}
-
-// fee is what the payee of a payment pays for it, in basis points.
-func (w *Worker) fee(p payment.Payment) int64 {
-	payee, _ := w.cfg.Directory().Payee(p.Payee)
-	return payee.FeeBasisPoints
 }

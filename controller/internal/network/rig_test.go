@@ -25,6 +25,7 @@ import (
 	"github.com/galla-pay/galla/controller/internal/merchant"
 	"github.com/galla-pay/galla/controller/internal/network"
 	"github.com/galla-pay/galla/controller/internal/payment"
+	"github.com/galla-pay/galla/controller/internal/quote"
 	"github.com/galla-pay/galla/controller/internal/sweep"
 	"github.com/galla-pay/galla/controller/internal/upixml"
 	"github.com/galla-pay/galla/protocol"
@@ -196,7 +197,7 @@ func (r *rig) result(n, id string, amount protocol.Paise) decide.CollectAnswer {
 	r.t.Helper()
 	return do(r, decide.CollectResult{
 		OrgID: "MER101", MsgID: "R" + n, TxnID: "BANK" + n, PaymentID: "GP" + id, Status: decide.CollectPaid, Amount: amount,
-		Payer: "canary.payer@ybl", Reference: "63260000000" + n, FeeBasisPoints: 50,
+		Payer: "canary.payer@ybl", Reference: "63260000000" + n, Fee: quote.Fee{BasisPoints: 50},
 		Render: func(decide.CollectAnswer) []byte { return nil },
 	})
 }

@@ -25,6 +25,7 @@ import (
 	"github.com/galla-pay/galla/controller/internal/journal"
 	"github.com/galla-pay/galla/controller/internal/merchant"
 	"github.com/galla-pay/galla/controller/internal/payment"
+	"github.com/galla-pay/galla/controller/internal/quote"
 )
 
 // MaxBody is the largest request body, in bytes; more is refused before
@@ -45,6 +46,13 @@ type Reader interface {
 	// CallbackHorizon is the time before which nothing can be committed any
 	// more: what is read after it was asked holds all of before it.
 	CallbackHorizon(ctx context.Context) (time.Time, error)
+	// PaymentByID finds a payment by our id, Quote a quote by its token,
+	// LatestQuote the latest one of a payment, and ReqPay what a token was spent
+	// by; journal.ErrNotFound when there is none.
+	PaymentByID(ctx context.Context, id string) (payment.Payment, error)
+	Quote(ctx context.Context, token string) (quote.Quote, error)
+	LatestQuote(ctx context.Context, paymentID string) (quote.Quote, error)
+	ReqPay(ctx context.Context, key decide.TxnKey) (decide.ReqPay, error)
 }
 
 // Config is what the door needs.
@@ -55,9 +63,12 @@ type Config struct {
 	// LinkKey signs the QRs' links.
 	LinkKey *ecdsa.PrivateKey
 	// OrgID is our organisation in the QR's link (PRD 7.1, DYNAMIC_ORG_ID).
-	OrgID   string
-	Sandbox bool
-	Log     *slog.Logger
+	OrgID string
+	// Settings are the operator's of Dynamic QRs (PRD 7.1); zero means
+	// quote.Default.
+	Settings quote.Settings
+	Sandbox  bool
+	Log      *slog.Logger
 	// Allow, where it is set, is asked once for each request of a merchant whose
 	// signature is good; where it says no, the merchant is to wait that long.
 	Allow func(merchantID string) (retryAfter time.Duration, ok bool)
@@ -67,7 +78,12 @@ type Config struct {
 type API struct{ Config }
 
 // New makes the door.
-func New(c Config) *API { return &API{c} }
+func New(c Config) *API {
+	if c.Settings == (quote.Settings{}) {
+		c.Settings = quote.Default()
+	}
+	return &API{c}
+}
 
 // CodeKey is where an answer's code stands in its gin.Context, for the metrics.
 const CodeKey = "code"
@@ -106,6 +122,8 @@ func Routes() []Route {
 		{"POST", "/v3/charge/:merchantId/:id/remind", SignsPath, "Remind the customer of a collect request", (*API).remind},
 		{"POST", "/v3/charge/:merchantId/:id/cancel", SignsPath, "Take a collect request back", (*API).cancel},
 		{"GET", "/v3/transaction/:merchantId/:id/status", SignsPath, "How a payment or refund stands", (*API).status3},
+		{"GET", "/api/v1/dynamic-qr/:id", SignsPath, "A Dynamic QR, by token, tr or our payment id", (*API).dynamicQR},
+		{"GET", "/api/v1/dynamic-qr/:id/status", SignsPath, "How the payment of a Dynamic QR stands", (*API).dynamicStatus},
 		{"POST", "/v3/credit/backToSource", SignsBody, "Refund part or all of a payment", (*API).refund},
 		{"POST", "/v3/credit/backToSource/", SignsBody, "The same; signed without the slash", (*API).refund},
 	}

@@ -33,13 +33,13 @@ func isOpen(req object) bool {
 
 // readEDC reads the fields of an EDC request into p, in the order of the field
 // list, and returns how long a terminal may take to take it.
-func readEDC(req object, p *payment.Payment) (handover time.Duration, err error) {
+func (a *API) readEDC(req object, p *payment.Payment) (handover time.Duration, err error) {
 	mapping, ok := req.text("integrationMappingType")
 	if !ok || mapping != mappingOneToOne && mapping != mappingOpen {
 		return 0, refuse(CodeInvalidMapping, "")
 	}
 	p.Open = mapping == mappingOpen
-	if err := readModes(req, p); err != nil {
+	if err := a.readModes(req, p); err != nil {
 		return 0, err
 	}
 	seconds, set, ok := req.whole("timeAllowedForHandoverToTerminalSeconds")
@@ -57,7 +57,7 @@ func readEDC(req object, p *payment.Payment) (handover time.Duration, err error)
 
 // readModes reads paymentModes. Above the limit of a dynamic QR, or below its
 // least, a card is all that can be offered.
-func readModes(req object, p *payment.Payment) error {
+func (a *API) readModes(req object, p *payment.Payment) error {
 	var modes []protocol.PayMode
 	if json.Unmarshal(req["paymentModes"], &modes) != nil || len(modes) == 0 {
 		return refuse(CodeInvalidModes, "")
@@ -72,7 +72,7 @@ func readModes(req object, p *payment.Payment) error {
 			return refuse(CodeInvalidModes, "")
 		}
 	}
-	if p.AllowDQR && !payableByQR(p.Amount) {
+	if p.AllowDQR && !a.payableByQR(p.Amount) {
 		if !p.AllowCard {
 			return refuse(CodeInvalidAmount, "")
 		}

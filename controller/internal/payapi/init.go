@@ -18,7 +18,6 @@ import (
 const (
 	maxTransactionID = 39 // "less than 40 characters"
 	defaultExpiresIn = 180
-	maxExpiresIn     = 1800 // the PRD's 30 minutes; more is held to it
 	// maxAmount is the most that one request may ask for (phonepe-api: Wire rules).
 	maxAmount = protocol.Paise(10_000_000_000)
 )
@@ -110,12 +109,12 @@ func (a *API) readInit(c *gin.Context, by signer, req object, f form) (decide.In
 	var lives, shown time.Duration // of the wait, of the link
 	switch {
 	case p.Solution == payment.EDC:
-		lives, err = readEDC(req, &p)
+		lives, err = a.readEDC(req, &p)
 		shown = lives + longestWindow
-	case !payableByQR(p.Amount):
+	case !a.payableByQR(p.Amount):
 		err = refuse(CodeInvalidAmount, "")
 	default:
-		lives, err = readExpiresIn(req, defaultExpiresIn, maxExpiresIn)
+		lives, err = readExpiresIn(req, defaultExpiresIn, a.qrLives())
 		shown = lives
 	}
 	if err != nil {
@@ -223,9 +222,13 @@ func readAmount(req object) (protocol.Paise, error) {
 }
 
 // payableByQR reports whether UPI takes an amount by dynamic QR (PRD 4.2).
-func payableByQR(amount protocol.Paise) bool {
-	return amount >= quote.MinPaise && amount <= quote.LimitPaise
+func (a *API) payableByQR(amount protocol.Paise) bool {
+	return amount >= quote.MinPaise && amount <= a.Settings.Limit
 }
+
+// qrLives is how long a QR may live at most, in seconds; what asks for more is
+// held to it (PRD 7.1, DYNAMIC_QR_EXPIRY_MINUTES).
+func (a *API) qrLives() int64 { return int64(a.Settings.Validity / time.Second) }
 
 // readExpiresIn reads a time in seconds; more than most is held to it.
 func readExpiresIn(req object, usual, most int64) (time.Duration, error) {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/galla-pay/galla/controller/internal/decide"
 	"github.com/galla-pay/galla/controller/internal/payment"
+	"github.com/galla-pay/galla/controller/internal/quote"
 	"github.com/galla-pay/galla/protocol"
 )
 
@@ -54,7 +55,7 @@ func (m *model) facts3(p payment.Payment) decide.PayeeFacts {
 func (m *model) validate(p payment.Payment) {
 	token := fmt.Sprint("token", m.n)
 	a, err := run(m, decide.Validate{
-		OrgID: "MER101", MsgID: fmt.Sprint("V", m.n), Token: token, QR: decide.QR{Tr: p.ID, Amount: p.Amount}, Payee: m.facts3(p), Amount: p.Amount, Currency: "INR",
+		OrgID: "MER101", MsgID: fmt.Sprint("V", m.n), Token: token, QR: decide.QR{Tr: p.ID, Amount: p.Amount}, Payee: m.facts3(p), Amount: p.Amount, Base: int64(p.Amount), Currency: "INR", Settings: quote.Default(),
 		Render: func(a decide.ValidateAnswer) []byte { return []byte(a.Code) },
 	})
 	if err != nil || a.Code == decide.CodeOK && p.State.Final() {
@@ -62,7 +63,7 @@ func (m *model) validate(p payment.Payment) {
 	}
 	if a.Code == decide.CodeOK {
 		m.paying = append(m.paying, decide.Pay{
-			OrgID: "MER101", Token: token, Amount: p.Amount, Currency: "INR", Payer: "customer@upi", Payee: p.Payee, PayeeFacts: m.facts3(p),
+			OrgID: "MER101", Token: token, Base: int64(p.Amount), Currency: "INR", Settings: quote.Default(), Payer: "customer@upi", Payee: p.Payee, PayeeFacts: m.facts3(p),
 			NewPaymentID: p.ID, Render: func(a decide.PayAnswer) []byte { return []byte(a.Code) },
 		})
 	}
@@ -79,7 +80,7 @@ func (m *model) pay(s step) {
 	case 0:
 		d.Declined = "IP08"
 	case 1:
-		d.Amount++
+		d.Base++
 	}
 	before, err := m.books.PaymentByID(context.Background(), d.NewPaymentID)
 	if err != nil {

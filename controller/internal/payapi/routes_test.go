@@ -46,6 +46,12 @@ func (c *city) exampleOf(route payapi.Route) example {
 		return example{route.Path, fresh(collectSample)}
 	case "GET /v3/transaction/:merchantId/:id/status", "POST /v3/charge/:merchantId/:id/remind", "POST /v3/charge/:merchantId/:id/cancel":
 		return example{path: at(c.made(collectPath, collectSample, ""))}
+	case "GET /api/v1/dynamic-qr/:id", "GET /api/v1/dynamic-qr/:id/status":
+		p, err := c.Storage.Payment(c.t.Context(), "MERCHANTUAT", c.made(qrPath, qrSample, ""))
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		return example{path: at(p.ID)}
 	case "POST /v3/credit/backToSource", "POST /v3/credit/backToSource/":
 		return example{route.Path, with(fresh(refundSample), fields{"originalTransactionId": c.made(qrPath, qrSample, "", paid...)})}
 	}
@@ -63,6 +69,7 @@ func (e example) request(t testing.TB, route payapi.Route, prefix, key string, s
 		body = `{"request":"` + text + `"}`
 	}
 	r := httptest.NewRequest(route.Method, prefix+e.path, strings.NewReader(body))
+	r.Header.Set("X-MERCHANT-ID", "MERCHANTUAT") // where the path does not say it
 	r.Header.Set("X-VERIFY", xverify.Header(text, signed(strings.TrimSuffix(e.path, "/")), key, 1))
 	return r
 }

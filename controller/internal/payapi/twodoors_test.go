@@ -15,6 +15,7 @@ import (
 	"github.com/galla-pay/galla/controller/internal/doortest"
 	"github.com/galla-pay/galla/controller/internal/journal"
 	"github.com/galla-pay/galla/controller/internal/payment"
+	"github.com/galla-pay/galla/controller/internal/quote"
 	"github.com/galla-pay/galla/protocol"
 )
 
@@ -73,14 +74,14 @@ func (c *city) validated(p payment.Payment) (pay decide.Pay) {
 	payee, _ := c.People.Payee(p.Payee)
 	facts := decide.PayeeFacts{Found: true, Merchant: m, Payee: payee}
 	a, err := journal.Do(c.t.Context(), c.Journal, decide.Validate{
-		OrgID: "MER101", MsgID: "V" + p.ID, Token: "token-" + p.ID, QR: decide.QR{Tr: p.ID, Amount: p.Amount}, Payee: facts, Amount: p.Amount, Currency: "INR",
+		OrgID: "MER101", MsgID: "V" + p.ID, Token: "token-" + p.ID, QR: decide.QR{Tr: p.ID, Amount: p.Amount}, Payee: facts, Amount: p.Amount, Base: int64(p.Amount), Currency: "INR", Settings: quote.Default(),
 		Render: func(a decide.ValidateAnswer) []byte { return []byte(a.Code) },
 	})
 	if err != nil || a.Code != decide.CodeOK {
 		c.t.Fatalf("%s: %s %v", p.ID, a.Code, err)
 	}
 	return decide.Pay{
-		OrgID: "MER101", MsgID: "P" + p.ID, TxnID: "X" + p.ID, Token: a.Token, Amount: p.Amount, Currency: "INR", Payer: "customer@upi",
+		OrgID: "MER101", MsgID: "P" + p.ID, TxnID: "X" + p.ID, Token: a.Token, Base: int64(p.Amount), Currency: "INR", Settings: quote.Default(), Payer: "customer@upi",
 		Payee: payee.VPA, PayeeFacts: facts, Reference: "632600000001", NewPaymentID: "GPNEW" + p.ID,
 		Render: func(a decide.PayAnswer) []byte { return []byte(a.Code) },
 	}

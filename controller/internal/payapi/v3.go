@@ -32,7 +32,7 @@ func (a *API) qrInit(c *gin.Context) {
 		p.Solution = payment.QRString
 		if !by.merchant.DQR {
 			err = refuse(CodeSolutionNotEnabled, "")
-		} else if !payableByQR(p.Amount) {
+		} else if !a.payableByQR(p.Amount) {
 			err = refuse(CodeInvalidAmount, "")
 		}
 	}
@@ -43,7 +43,7 @@ func (a *API) qrInit(c *gin.Context) {
 	}
 	var lives time.Duration
 	if err == nil {
-		lives, err = readExpiresIn(req, defaultExpiresIn, maxExpiresIn)
+		lives, err = readExpiresIn(req, defaultExpiresIn, a.qrLives())
 	}
 	if err == nil {
 		p.QR, err = a.link(by.merchant, p, lives)

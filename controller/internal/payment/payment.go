@@ -112,6 +112,10 @@ type Payment struct {
 	Signer      string
 	SignerIndex string
 
+	// Trace is the W3C traceparent of the request that made it, so that what
+	// happens later is told in the same trace; "" where nothing is traced.
+	Trace string
+
 	// Seq counts the payment's events; Hash is the last one's.
 	Seq  int64
 	Hash Hash

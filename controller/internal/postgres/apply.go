@@ -25,6 +25,7 @@ var (
 	quoteShape    = newShape(table.Quotes)
 	shortShape    = newShape(table.ShortOrders)
 	creditShape   = newShape(table.Credits)
+	reqPayShape   = newShape(table.ReqPays)
 )
 
 // The statements that lock and load. FOR UPDATE stands above the sort, so rows
@@ -62,14 +63,15 @@ var (
 	lockCredits = "SELECT " + creditShape.names + `, version FROM credits
 		JOIN unnest($1::text[], $2::text[]) AS need (o, t) ON org_id = o AND txn_id = t
 		ORDER BY org_id, txn_id FOR UPDATE OF credits`
+	lockReqPays = "SELECT " + reqPayShape.names + `, version FROM req_pays
+		JOIN unnest($1::text[], $2::text[]) AS need (o, t) ON org_id = o AND txn_id = t
+		ORDER BY org_id, txn_id FOR UPDATE OF req_pays`
 )
 
 const (
 	insertBatch  = "INSERT INTO batches (id) VALUES ($1)"
 	findMessages = `SELECT org_id, msg_id FROM unnest($1::text[], $2::text[]) AS need (o, m)
 		JOIN upi_messages ON org_id = o AND msg_id = m`
-	findTxns = `SELECT org_id, txn_id FROM unnest($1::text[], $2::text[]) AS need (o, t)
-		JOIN req_pays ON org_id = o AND txn_id = t`
 )
 
 // loaded is a snapshot with the versions of its rows.
@@ -80,6 +82,7 @@ type loaded struct {
 	quotes    map[string]int64
 	short     map[decide.ShortKey]int64
 	credits   map[decide.TxnKey]int64
+	reqPays   map[decide.TxnKey]int64
 }
 
 // Apply is journal.Storage's.
@@ -168,7 +171,7 @@ func load(ctx context.Context, conn *pgx.Conn, needs decide.Needs) (*loaded, err
 	l := &loaded{
 		snap:      decide.NewSnapshot(time.Time{}),
 		terminals: map[protocol.Identity]int64{}, payments: map[string]int64{}, quotes: map[string]int64{},
-		short: map[decide.ShortKey]int64{}, credits: map[decide.TxnKey]int64{},
+		short: map[decide.ShortKey]int64{}, credits: map[decide.TxnKey]int64{}, reqPays: map[decide.TxnKey]int64{},
 	}
 	b := &pgx.Batch{}
 	b.Queue("BEGIN")
@@ -236,12 +239,9 @@ func (l *loaded) queue(b *pgx.Batch, needs decide.Needs) {
 	}
 	if len(needs.Txns) > 0 {
 		orgs, ids := txnKeys(needs.Txns)
-		b.Queue(findTxns, orgs, ids).Query(func(rows pgx.Rows) error {
-			return each(rows, func(row pgx.Rows) error {
-				var k decide.TxnKey
-				err := row.Scan(&k.OrgID, &k.TxnID)
-				l.snap.Txns[k] = true
-				return err
+		b.Queue(lockReqPays, orgs, ids).Query(func(rows pgx.Rows) error {
+			return lockedRows(rows, reqPayShape, func(r decide.ReqPay, version int64) {
+				l.snap.Txns[r.TxnKey], l.reqPays[r.TxnKey] = r, version
 			})
 		})
 	}

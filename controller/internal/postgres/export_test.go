@@ -21,7 +21,7 @@ var (
 	BatchStatements = map[string]string{
 		"lock a terminal": lockTerminal, "lock terminals": lockTerminals, "lock payments": lockPayments,
 		"lock payments of one": lockPaymentsOfOne, "lock quotes": lockQuotes,
-		"find messages": findMessages, "find transactions": findTxns,
+		"find messages": findMessages, "lock ReqPays": lockReqPays,
 		"resolve tokens": resolveTokens, "resolve keys": resolveKeys, "resolve payments": resolvePayments,
 		"update a payment": savePayments.updateOne, "update payments": savePayments.updateMany,
 		"update a terminal": saveTerminals.updateOne, "update terminals": saveTerminals.updateMany,
@@ -35,6 +35,7 @@ var (
 		"payment by our id": selectPayment + "id = $1",
 		"events":            "SELECT " + eventShape.names + " FROM transaction_events WHERE transaction_id = $1 ORDER BY seq",
 		"unacked":           selectUnacked, "due payments": duePayments, "due terminals": dueTerminals, "next due": nextDue,
+		"due holds": dueHolds, "unprocessed": selectUnprocessed, "latest quote": selectLatestQuote, "ReqPay": selectReqPay,
 		"wanted terminals": "SELECT 1 " + wantedTerminals, "wanted payments": selectPayment + wantedPayments,
 		"lease callbacks": lease, "next callback": nextCallback, "expire callbacks": expireCallbacks,
 		"record an attempt": recordAttempt, "record a delivery": recordDelivered, "record another outcome": recordOther,

@@ -32,8 +32,8 @@ func TestAddedRowsAreKept(t *testing.T) {
 	db := fresh(t)
 	want := storagetest.Added(t)
 	for _, c := range []decide.Changes{
-		{Messages: want.Messages, QuoteEvents: want.QuoteEvents, Callbacks: want.Callbacks, ReqPays: want.ReqPays[:1], NewCredits: want.NewCredits[:1]},
-		{ReqPays: want.ReqPays[1:], NewCredits: want.NewCredits[1:]},
+		{Messages: want.Messages, QuoteEvents: want.QuoteEvents, Callbacks: want.Callbacks, NewReqPays: want.NewReqPays[:1], NewCredits: want.NewCredits[:1]},
+		{NewReqPays: want.NewReqPays[1:], NewCredits: want.NewCredits[1:]},
 	} {
 		err := db.Apply(t.Context(), journal.NewBatchID(), decide.Needs{}, func(decide.Snapshot) (decide.Changes, error) { return c, nil })
 		if err != nil {
@@ -42,7 +42,7 @@ func TestAddedRowsAreKept(t *testing.T) {
 	}
 	kept(t, db, table.QuoteEvents, want.QuoteEvents)
 	kept(t, db, table.Messages, want.Messages)
-	kept(t, db, table.ReqPays, want.ReqPays)
+	kept(t, db, table.ReqPays, want.NewReqPays)
 	kept(t, db, table.Credits, want.NewCredits)
 	kept(t, db, table.Callbacks, want.Callbacks)
 }

@@ -181,9 +181,12 @@ const (
 	dueTerminals = "SELECT merchant_id, store_id, terminal_id FROM (" + waitingTerminals +
 		") AS w WHERE free_at <= now() ORDER BY merchant_id, store_id, terminal_id LIMIT $1"
 
+	dueHolds = `SELECT org_id, txn_id, transaction_id, ver_token FROM req_pays
+		WHERE due_at <= now() - interval '1 second' ORDER BY due_at LIMIT $1`
 	dueAttempts = "SELECT id FROM transactions WHERE attend_at <= now() ORDER BY attend_at LIMIT $1"
 
-	nextDue = "SELECT now(), least((SELECT min(attend_at) FROM transactions WHERE attend_at > now()), (SELECT expires_at FROM transactions WHERE " + unpaid + ` AND expires_at > now()
+	nextDue = "SELECT now(), least((SELECT min(attend_at) FROM transactions WHERE attend_at > now()), " +
+		"(SELECT min(due_at) + interval '1 second' FROM req_pays WHERE due_at > now() - interval '1 second'), (SELECT expires_at FROM transactions WHERE " + unpaid + ` AND expires_at > now()
 			ORDER BY expires_at LIMIT 1), (SELECT min(free_at) FROM (` + waitingTerminals + ") AS w WHERE free_at > now()))"
 )
 
@@ -209,6 +212,14 @@ func (db *DB) Due(ctx context.Context, limit int) (due journal.Due, err error) {
 				var id string
 				err := row.Scan(&id)
 				due.Attempts = append(due.Attempts, id)
+				return err
+			})
+		})
+		b.Queue(dueHolds, limit).Query(func(rows pgx.Rows) error {
+			return each(rows, func(row pgx.Rows) error {
+				var h decide.Hold
+				err := row.Scan(&h.OrgID, &h.TxnID, &h.PaymentID, &h.Token)
+				due.Holds = append(due.Holds, h)
 				return err
 			})
 		})

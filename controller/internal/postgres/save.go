@@ -126,7 +126,7 @@ func save(b *pgx.Batch, l *loaded, c decide.Changes) error {
 	slices.SortFunc(c.Messages, func(a, b decide.Message) int {
 		return cmp.Or(cmp.Compare(a.OrgID, b.OrgID), cmp.Compare(a.MsgID, b.MsgID))
 	})
-	slices.SortFunc(c.ReqPays, func(a, b decide.ReqPay) int {
+	slices.SortFunc(c.NewReqPays, func(a, b decide.ReqPay) int {
 		return cmp.Or(cmp.Compare(a.OrgID, b.OrgID), cmp.Compare(a.TxnID, b.TxnID))
 	})
 	slices.SortFunc(c.NewShort, func(a, b decide.ShortOrder) int {
@@ -175,10 +175,18 @@ func save(b *pgx.Batch, l *loaded, c decide.Changes) error {
 		}
 		credits[i] = v
 	}
+	reqPays := make([]int64, len(c.ReqPays))
+	for i, r := range c.ReqPays {
+		v, ok := l.reqPays[r.TxnKey]
+		if !ok {
+			return notLoaded("ReqPay", "")
+		}
+		reqPays[i] = v
+	}
 	for _, err := range []error{
 		savePayments.insert(b, c.NewPayments),
 		saveMessages.insert(b, c.Messages),
-		saveReqPays.insert(b, c.ReqPays),
+		saveReqPays.insert(b, c.NewReqPays),
 		saveCredits.insert(b, c.NewCredits),
 		saveShort.insert(b, c.NewShort),
 		saveNetwork.insert(b, c.Network),
@@ -191,6 +199,7 @@ func save(b *pgx.Batch, l *loaded, c decide.Changes) error {
 		saveQuotes.update(b, c.Quotes, quotes),
 		saveShort.update(b, c.Short, short),
 		saveCredits.update(b, c.Credits, credits),
+		saveReqPays.update(b, c.ReqPays, reqPays),
 	} {
 		if err != nil {
 			return err

@@ -210,6 +210,16 @@ func TestPlansOfReaders(t *testing.T) {
 			SELECT 'e' || i, 'p' || i, 'M' || i % 50, 'M' || i % 50 || ' x:443', '', '', now(), now(), CASE i % 10 WHEN 0 THEN 'pending' ELSE 'delivered' END
 			FROM generate_series(1, 20000) AS i`,
 		`INSERT INTO callback_attempts (event_id, attempt, started_at) SELECT 'e' || i, 1, now() FROM generate_series(1, 20000) AS i`,
+		`INSERT INTO qr_validations (ver_token, org_id, msg_id, initiation_mode, qr_medium, validation_type, transaction_id, payee_addr, base_amount,
+				base_curr, inr_amount_calc, mcc, created_at, qr_expires_at, used_by, request_hash, response_hash, processed_at)
+			SELECT 'v' || i, 'O', 'm' || i, '16', 'DYNAMIC', 'DOMESTIC', 'p' || i, 'a' || i % 50, 1, 'INR', 1, '', now() + i * interval '1 millisecond', now(), '',
+				'\x01', '\x01', CASE i % 100 WHEN 0 THEN NULL ELSE now() END
+			FROM generate_series(1, 20000) AS i`,
+		`INSERT INTO req_pays (org_id, txn_id, msg_id, ver_token, transaction_id, amount, payer_addr, payee_addr, status, code, settlement_amount, at,
+				request_hash, response_hash, due_at)
+			SELECT 'O', 'x' || i, 'm' || i, 'v' || i, 'p' || i, 1, 'a', 'a', 'SUCCESS', '00', 1, now(), '\x01', '\x01',
+				CASE i % 100 WHEN 0 THEN now() + (i % 1000 - 50) * interval '1 second' END
+			FROM generate_series(1, 20000) AS i`,
 		"ANALYZE",
 	} {
 		if _, err := outsider.Exec(t.Context(), fill); err != nil {
@@ -225,7 +235,8 @@ func TestPlansOfReaders(t *testing.T) {
 		}
 		index := map[string]string{
 			"unacked": "terminals_unacked", "due payments": "transactions_due", "due terminals": "terminals_waiting",
-			"next due": "transactions_due", "lease callbacks": "lane_due_at_event_id_idx", "next callback": "lane_greatest_idx",
+			"next due": "transactions_due", "due holds": "req_pays_due", "unprocessed": "qr_validations_unprocessed",
+			"latest quote": "qr_validations_of_payment", "ReqPay": "req_pays_pkey", "lease callbacks": "lane_due_at_event_id_idx", "next callback": "lane_greatest_idx",
 		}[name]
 		if !strings.Contains(strings.Join(lines, "\n"), index) {
 			t.Errorf("%s does not go by %s:\n%s", name, index, strings.Join(lines, "\n"))

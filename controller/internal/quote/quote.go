@@ -29,17 +29,43 @@ type Quote struct {
 	MsgID     string
 	PaymentID string // "" for a QR made elsewhere, until it is paid
 	Payee     protocol.VPA
+	// Amount is what the merchant's side counts in; Base is what the customer
+	// was quoted, in hundredths of Currency. In rupees the two are the same.
 	Amount    protocol.Paise
-	Currency  string
-	MCC       string
+	Base      int64
+	Currency  string // ISO 4217
+	Rate      Rate   // of an international quote, the zero Rate of a domestic one
+	MCC       string // as the message says it, for information
+	NetInstID string // ours in the network (PRD 7.1, DYNAMIC_NET_INST_ID)
 	CreatedAt time.Time
 	ExpiresAt time.Time
 	UsedAt    time.Time // zero until the token is spent
 	UsedBy    string    // TxnID that spent it
 
+	// RiskScore is 0 to 100 and RiskReasons says what made it. They are written
+	// by the additional processing of PRD 5.1 step 21, whose end ProcessedAt is.
+	RiskScore   int64
+	RiskReasons string
+	ProcessedAt time.Time // zero until then
+
+	// Seq counts the quote's events; Hash is the last one's.
+	Seq  int64
+	Hash [sha256.Size]byte
+
 	// RequestHash and ResponseHash are the SHA-256 of the XML (PRD 5.1 step 16).
 	RequestHash  [sha256.Size]byte
 	ResponseHash [sha256.Size]byte
+}
+
+// INR is the currency of merchants.
+const INR = "INR"
+
+// Type is the PRD's validation_type (PRD 5.1 step 7).
+func (q Quote) Type() string {
+	if q.Currency == INR {
+		return "DOMESTIC"
+	}
+	return "INTERNATIONAL"
 }
 
 // Expired reports whether the token is over at now: the boundary instant is
@@ -48,18 +74,3 @@ func (q Quote) Expired(now time.Time) bool { return !now.Before(q.ExpiresAt) }
 
 // Used reports whether the token was spent.
 func (q Quote) Used() bool { return !q.UsedAt.IsZero() }
-
-// Settlement is what the merchant gets of amount after a fee in basis points
-// (1/100 of a percent): the fee is rounded half up to the paisa and never above
-// the amount. 1000.00 at 50 basis points settles 995.00 (PRD 8.4).
-func Settlement(amount protocol.Paise, feeBasisPoints int64) protocol.Paise {
-	if feeBasisPoints <= 0 || amount <= 0 {
-		return amount
-	}
-	whole, rest := int64(amount)/10_000, int64(amount)%10_000
-	fee := whole*feeBasisPoints + (rest*feeBasisPoints+5_000)/10_000
-	if fee > int64(amount) {
-		return 0
-	}
-	return amount - protocol.Paise(fee)
-}

@@ -78,6 +78,7 @@ type loaded struct {
 	quotes    map[string]int64
 	short     map[decide.ShortKey]int64
 	credits   map[decide.TxnKey]int64
+	reqPays   map[decide.TxnKey]int64
 }
 
 var (
@@ -86,6 +87,7 @@ var (
 	quoteShape    = newShape(table.Quotes)
 	shortShape    = newShape(table.ShortOrders)
 	creditShape   = newShape(table.Credits)
+	reqPayShape   = newShape(table.ReqPays)
 
 	lockTerminals = `SELECT ` + terminalShape.names + `, terminals.version FROM json_each(?) AS need CROSS JOIN terminals
 		ON merchant_id = need.value ->> 0 AND store_id = need.value ->> 1 AND terminal_id = need.value ->> 2`
@@ -97,6 +99,8 @@ var (
 		ON merchant_id = need.value ->> 0 AND store_id = need.value ->> 1 AND short_order_id = need.value ->> 2`
 	lockCredits = `SELECT ` + creditShape.names + `, credits.version FROM json_each(?) AS need CROSS JOIN credits
 		ON org_id = need.value ->> 0 AND txn_id = need.value ->> 1`
+	lockReqPays = `SELECT ` + reqPayShape.names + `, req_pays.version FROM json_each(?) AS need CROSS JOIN req_pays
+		ON org_id = need.value ->> 0 AND txn_id = need.value ->> 1`
 )
 
 const (
@@ -104,15 +108,13 @@ const (
 		ON merchant_id = need.value ->> 0 AND merchant_transaction_id = need.value ->> 1`
 	findMessages = `SELECT org_id, msg_id FROM json_each(?) AS need CROSS JOIN upi_messages
 		ON org_id = need.value ->> 0 AND msg_id = need.value ->> 1`
-	findTxns = `SELECT org_id, txn_id FROM json_each(?) AS need CROSS JOIN req_pays
-		ON org_id = need.value ->> 0 AND txn_id = need.value ->> 1`
 )
 
 func (w *writer) load(ctx context.Context, needs decide.Needs) (*loaded, error) {
 	l := &loaded{
 		snap:      decide.NewSnapshot(now()),
 		terminals: map[protocol.Identity]int64{}, payments: map[string]int64{}, quotes: map[string]int64{},
-		short: map[decide.ShortKey]int64{}, credits: map[decide.TxnKey]int64{},
+		short: map[decide.ShortKey]int64{}, credits: map[decide.TxnKey]int64{}, reqPays: map[decide.TxnKey]int64{},
 	}
 	payments := map[string]bool{}
 	for _, id := range needs.Payments {
@@ -207,13 +209,14 @@ func (w *writer) load(ctx context.Context, needs decide.Needs) (*loaded, error) 
 	if err != nil {
 		return nil, err
 	}
-	return l, each(ctx, w.query, findTxns, tuples(needs.Txns, txnTuple),
-		func(row scanner) error {
-			var k decide.TxnKey
-			err := row.Scan(&k.OrgID, &k.TxnID)
-			l.snap.Txns[k] = true
-			return err
-		})
+	reqPays := reqPayShape.reader()
+	return l, each(ctx, w.query, lockReqPays, tuples(needs.Txns, txnTuple), func(row scanner) error {
+		var r decide.ReqPay
+		var version int64
+		err := reqPays.scan(row, &r, &version)
+		l.snap.Txns[r.TxnKey], l.reqPays[r.TxnKey] = r, version
+		return err
+	})
 }
 
 // query runs a query on the writer or on a reader.

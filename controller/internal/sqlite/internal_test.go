@@ -34,7 +34,7 @@ func TestAddedRowsAreKept(t *testing.T) {
 	}
 	kept(t, db, table.QuoteEvents, want.QuoteEvents)
 	kept(t, db, table.Messages, want.Messages)
-	kept(t, db, table.ReqPays, want.ReqPays)
+	kept(t, db, table.ReqPays, want.NewReqPays)
 	kept(t, db, table.Credits, want.NewCredits)
 	kept(t, db, table.Callbacks, want.Callbacks)
 }

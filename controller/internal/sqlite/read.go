@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"time"
 
 	"github.com/galla-pay/galla/controller/internal/decide"
 	"github.com/galla-pay/galla/controller/internal/fleet"
@@ -190,6 +191,9 @@ func (db *DB) due(ctx context.Context, limit int) (journal.Due, error) {
 	if due.Attempts, err = column(rows); err != nil {
 		return due, err
 	}
+	if due.Holds, err = dueHolds(ctx, tx, at, limit); err != nil {
+		return due, err
+	}
 	rows, err = tx.QueryContext(ctx, `SELECT merchant_id, store_id, terminal_id FROM (`+waitingTerminals+`)
 		WHERE free_at <= ? ORDER BY merchant_id, store_id, terminal_id LIMIT ?`, at.UnixMicro(), limit)
 	if err != nil {
@@ -202,6 +206,7 @@ func (db *DB) due(ctx context.Context, limit int) (journal.Due, error) {
 	err = tx.QueryRowContext(ctx, `SELECT min(next) FROM (
 		SELECT min(expires_at) AS next FROM transactions WHERE `+unpaid+` AND expires_at > ?1
 		UNION ALL SELECT min(attend_at) FROM transactions WHERE attend_at > ?1
+		UNION ALL SELECT min(due_at) + 1000000 FROM req_pays WHERE due_at > ?1 - 1000000
 		UNION ALL SELECT min(free_at) FROM (`+waitingTerminals+`) WHERE free_at > ?1)`, at.UnixMicro()).Scan(&next)
 	if err != nil {
 		return due, err
@@ -210,6 +215,25 @@ func (db *DB) due(ctx context.Context, limit int) (journal.Due, error) {
 		due.Next = instant(next).Sub(at)
 	}
 	return due, nil
+}
+
+// dueHolds finds messages that are a second past the time of their answer.
+func dueHolds(ctx context.Context, tx *sql.Tx, at time.Time, limit int) ([]decide.Hold, error) {
+	rows, err := tx.QueryContext(ctx, `SELECT org_id, txn_id, transaction_id, ver_token FROM req_pays
+		WHERE due_at <= ? ORDER BY due_at LIMIT ?`, at.Add(-time.Second).UnixMicro(), limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var holds []decide.Hold
+	for rows.Next() {
+		var h decide.Hold
+		if err := rows.Scan(&h.OrgID, &h.TxnID, &h.PaymentID, &h.Token); err != nil {
+			return nil, err
+		}
+		holds = append(holds, h)
+	}
+	return holds, rows.Err()
 }
 
 // column reads rows of one text.

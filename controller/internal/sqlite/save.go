@@ -16,7 +16,7 @@ func (w *writer) save(ctx context.Context, l *loaded, c decide.Changes) error {
 		func() error { return insert(ctx, w, table.Events, c.Events) },
 		func() error { return insert(ctx, w, table.QuoteEvents, c.QuoteEvents) },
 		func() error { return insert(ctx, w, table.Messages, c.Messages) },
-		func() error { return insert(ctx, w, table.ReqPays, c.ReqPays) },
+		func() error { return insert(ctx, w, table.ReqPays, c.NewReqPays) },
 		func() error { return insert(ctx, w, table.Credits, c.NewCredits) },
 		func() error { return insert(ctx, w, table.ShortOrders, c.NewShort) },
 		func() error { return insert(ctx, w, table.NetworkRequests, c.Network) },
@@ -48,6 +48,12 @@ func (w *writer) save(ctx context.Context, l *loaded, c decide.Changes) error {
 		func() error {
 			return update(ctx, w, table.Credits, c.Credits, func(i int) (int64, bool) {
 				v, ok := l.credits[c.Credits[i].TxnKey]
+				return v, ok
+			})
+		},
+		func() error {
+			return update(ctx, w, table.ReqPays, c.ReqPays, func(i int) (int64, bool) {
+				v, ok := l.reqPays[c.ReqPays[i].TxnKey]
 				return v, ok
 			})
 		},

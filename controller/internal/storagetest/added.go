@@ -20,16 +20,16 @@ func Added(t *testing.T) decide.Changes {
 	t.Helper()
 	c := decide.Changes{
 		QuoteEvents: make([]decide.QuoteEvent, 2), Messages: make([]decide.Message, 2),
-		ReqPays: make([]decide.ReqPay, 2), NewCredits: make([]decide.Credit, 2), Callbacks: make([]decide.Callback, 2),
+		NewReqPays: make([]decide.ReqPay, 2), NewCredits: make([]decide.Credit, 2), Callbacks: make([]decide.Callback, 2),
 		Network: make([]decide.NetworkRequest, 2),
 	}
 	n := 0
-	for _, rows := range []any{&c.QuoteEvents, &c.Messages, &c.ReqPays, &c.NewCredits, &c.Callbacks, &c.Network} {
+	for _, rows := range []any{&c.QuoteEvents, &c.Messages, &c.NewReqPays, &c.NewCredits, &c.Callbacks, &c.Network} {
 		for i := range reflect.ValueOf(rows).Elem().Len() {
 			fillValue(t, reflect.ValueOf(rows).Elem().Index(i), &n)
 		}
 	}
-	c.ReqPays[0].Status, c.ReqPays[1].Status = "REVERSED", "PENDING"
+	c.NewReqPays[0].Status, c.NewReqPays[1].Status = "REVERSED", "PENDING"
 	c.NewCredits[0].State, c.NewCredits[1].State = decide.CreditReversing, decide.CreditSuspense
 	return c
 }

@@ -127,7 +127,7 @@ func loadsNeeds(t *testing.T, b bench) {
 		NewPayments: []payment.Payment{p1, p2, p3, p4},
 		NewQuotes:   []quote.Quote{{Token: "q1", CreatedAt: day, ExpiresAt: day}, {Token: "q2", CreatedAt: day, ExpiresAt: day}},
 		Messages:    []decide.Message{{MessageKey: decide.MessageKey{OrgID: "O", MsgID: "m1"}, At: day}},
-		ReqPays:     []decide.ReqPay{{TxnKey: decide.TxnKey{OrgID: "O", TxnID: "x1"}, Status: "SUCCESS", At: day}},
+		NewReqPays:  []decide.ReqPay{{TxnKey: decide.TxnKey{OrgID: "O", TxnID: "x1"}, Status: "SUCCESS", At: day}},
 	})
 	free := payment.Key{MerchantID: merchantA, TransactionID: "free"}
 	foreign := payment.Key{MerchantID: merchantB, TransactionID: p3.TransactionID}
@@ -150,7 +150,9 @@ func loadsNeeds(t *testing.T, b bench) {
 		t.Fatalf("quotes are %v, want q2", snap.Quotes)
 	}
 	same(t, "the messages", snap.Messages, map[decide.MessageKey]bool{{OrgID: "O", MsgID: "m1"}: true})
-	same(t, "the transactions", snap.Txns, map[decide.TxnKey]bool{{OrgID: "O", TxnID: "x1"}: true})
+	same(t, "the transactions", snap.Txns, map[decide.TxnKey]decide.ReqPay{
+		{OrgID: "O", TxnID: "x1"}: {TxnKey: decide.TxnKey{OrgID: "O", TxnID: "x1"}, Status: "SUCCESS", At: day},
+	})
 
 	none := b.load(t, decide.Needs{})
 	if n := len(none.Terminals) + len(none.Payments) + len(none.Quotes) + len(none.Keys) + len(none.Messages) + len(none.Txns); n > 0 {
@@ -205,7 +207,7 @@ func manyRows(t *testing.T, b bench) {
 		c.NewQuotes = append(c.NewQuotes, quote.Quote{Token: "q" + id, PaymentID: p.ID, CreatedAt: day, ExpiresAt: day})
 		c.QuoteEvents = append(c.QuoteEvents, decide.QuoteEvent{Token: "q" + id, Seq: 1, At: day})
 		c.Messages = append(c.Messages, decide.Message{MessageKey: decide.MessageKey{OrgID: "O", MsgID: id}, At: day})
-		c.ReqPays = append(c.ReqPays, decide.ReqPay{TxnKey: decide.TxnKey{OrgID: "O", TxnID: id}, Status: "FAILED", At: day})
+		c.NewReqPays = append(c.NewReqPays, decide.ReqPay{TxnKey: decide.TxnKey{OrgID: "O", TxnID: id}, Status: "FAILED", At: day})
 		c.NewCredits = append(c.NewCredits, decide.Credit{TxnKey: decide.TxnKey{OrgID: "O", TxnID: id}, State: decide.CreditApplied, At: day})
 		c.Callbacks = append(c.Callbacks, decide.Callback{EventID: "EV" + id, PaymentID: p.ID, URL: "http://x.example/", At: day})
 	}

@@ -138,8 +138,8 @@ func (m *Memory) load(needs decide.Needs) decide.Snapshot {
 		}
 	}
 	for _, k := range needs.Txns {
-		if _, ok := m.rows.reqPays[k]; ok {
-			snap.Txns[k] = true
+		if r, ok := m.rows.reqPays[k]; ok {
+			snap.Txns[k] = r
 		}
 	}
 	return snap
@@ -149,7 +149,7 @@ func (r rows) save(snap decide.Snapshot, c decide.Changes) error {
 	for _, err := range []error{
 		table.Payments.Check(c.NewPayments), table.Payments.Check(c.Payments), table.Terminals.Check(c.Terminals),
 		table.Quotes.Check(c.NewQuotes), table.Quotes.Check(c.Quotes), table.Events.Check(c.Events),
-		table.QuoteEvents.Check(c.QuoteEvents), table.Messages.Check(c.Messages), table.ReqPays.Check(c.ReqPays),
+		table.QuoteEvents.Check(c.QuoteEvents), table.Messages.Check(c.Messages), table.ReqPays.Check(c.NewReqPays), table.ReqPays.Check(c.ReqPays),
 		table.Credits.Check(c.NewCredits), table.Callbacks.Check(c.Callbacks), table.ShortOrders.Check(c.NewShort),
 		table.NetworkRequests.Check(c.Network),
 	} {
@@ -169,7 +169,7 @@ func (r rows) save(snap decide.Snapshot, c decide.Changes) error {
 		addAll(r.events, c.Events, func(e payment.Record) eventKey { return eventKey{e.PaymentID, e.Seq} }),
 		addAll(r.quoteEvents, c.QuoteEvents, func(e decide.QuoteEvent) eventKey { return eventKey{e.Token, e.Seq} }),
 		addAll(r.messages, c.Messages, func(m decide.Message) decide.MessageKey { return m.MessageKey }),
-		addAll(r.reqPays, c.ReqPays, func(p decide.ReqPay) decide.TxnKey { return p.TxnKey }),
+		addAll(r.reqPays, c.NewReqPays, func(p decide.ReqPay) decide.TxnKey { return p.TxnKey }),
 		addAll(r.credits, c.NewCredits, func(x decide.Credit) decide.TxnKey { return x.TxnKey }),
 		addAll(r.callbacks, c.Callbacks, func(x decide.Callback) string { return x.EventID }),
 		changeAll(r.terminals, snap.Terminals, c.Terminals, func(t fleet.Terminal) protocol.Identity { return t.Identity }),
@@ -177,6 +177,7 @@ func (r rows) save(snap decide.Snapshot, c decide.Changes) error {
 		addAll(r.short, c.NewShort, func(o decide.ShortOrder) decide.ShortKey { return o.ShortKey }),
 		addAll(r.network, c.Network, func(x decide.NetworkRequest) string { return x.ID }),
 		changeAll(r.short, snap.Short, c.Short, func(o decide.ShortOrder) decide.ShortKey { return o.ShortKey }),
+		changeAll(r.reqPays, snap.Txns, c.ReqPays, func(p decide.ReqPay) decide.TxnKey { return p.TxnKey }),
 		changeAll(r.credits, snap.Credits, c.Credits, func(x decide.Credit) decide.TxnKey { return x.TxnKey }),
 		changeAll(r.quotes, snap.Quotes, c.Quotes, func(q quote.Quote) string { return q.Token }),
 		r.check(),

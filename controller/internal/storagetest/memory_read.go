@@ -42,6 +42,36 @@ func (m *Memory) Quote(_ context.Context, token string) (quote.Quote, error) {
 	return found(m, func() map[string]quote.Quote { return m.rows.quotes }, token)
 }
 
+// LatestQuote finds the latest quote of a payment.
+func (m *Memory) LatestQuote(_ context.Context, paymentID string) (latest quote.Quote, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	err = journal.ErrNotFound
+	for _, q := range m.rows.quotes {
+		if paymentID != "" && q.PaymentID == paymentID && (err != nil || q.CreatedAt.After(latest.CreatedAt)) {
+			latest, err = q, nil
+		}
+	}
+	return latest, err
+}
+
+// Unprocessed lists validations whose additional processing is not done.
+func (m *Memory) Unprocessed(_ context.Context, limit int) (left []quote.Quote, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, q := range slices.SortedFunc(maps.Values(m.rows.quotes), func(a, b quote.Quote) int { return a.CreatedAt.Compare(b.CreatedAt) }) {
+		if q.ProcessedAt.IsZero() && len(left) < limit {
+			left = append(left, q)
+		}
+	}
+	return left, nil
+}
+
+// ReqPay finds a ReqPay.
+func (m *Memory) ReqPay(_ context.Context, key decide.TxnKey) (decide.ReqPay, error) {
+	return found(m, func() map[decide.TxnKey]decide.ReqPay { return m.rows.reqPays }, key)
+}
+
 // Terminal finds a terminal.
 func (m *Memory) Terminal(_ context.Context, id protocol.Identity) (fleet.Terminal, error) {
 	return found(m, func() map[protocol.Identity]fleet.Terminal { return m.rows.terminals }, id)
@@ -145,6 +175,16 @@ func (m *Memory) Due(_ context.Context, limit int) (journal.Due, error) {
 			next(p.AttendAt)
 		case len(due.Attempts) < limit:
 			due.Attempts = append(due.Attempts, p.ID)
+		}
+	}
+	byDue := slices.SortedFunc(maps.Values(m.rows.reqPays), func(a, b decide.ReqPay) int { return a.DueAt.Compare(b.DueAt) })
+	for _, r := range byDue {
+		switch at := r.DueAt.Add(time.Second); {
+		case r.DueAt.IsZero():
+		case at.After(now):
+			next(at)
+		case len(due.Holds) < limit:
+			due.Holds = append(due.Holds, decide.Hold{TxnKey: r.TxnKey, PaymentID: r.PaymentID, Token: r.Token})
 		}
 	}
 	for _, t := range m.sortedTerminals() {

@@ -178,7 +178,7 @@ func (m *machine) change(t *rapid.T, snap decide.Snapshot) decide.Changes {
 	}
 	if rapid.Bool().Draw(t, "message") {
 		c.Messages = append(c.Messages, decide.Message{MessageKey: decide.MessageKey{OrgID: m.name, MsgID: m.id(t, "m")}, At: at})
-		c.ReqPays = append(c.ReqPays, decide.ReqPay{TxnKey: decide.TxnKey{OrgID: m.name, TxnID: m.id(t, "x")}, Status: "SUCCESS", At: at})
+		c.NewReqPays = append(c.NewReqPays, decide.ReqPay{TxnKey: decide.TxnKey{OrgID: m.name, TxnID: m.id(t, "x")}, Status: "SUCCESS", At: at})
 	}
 	return c
 }

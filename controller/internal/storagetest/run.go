@@ -29,6 +29,9 @@ type Storage interface {
 	PaymentByID(ctx context.Context, id string) (payment.Payment, error)
 	Events(ctx context.Context, paymentID string) ([]payment.Record, error)
 	Quote(ctx context.Context, token string) (quote.Quote, error)
+	LatestQuote(ctx context.Context, paymentID string) (quote.Quote, error)
+	Unprocessed(ctx context.Context, limit int) ([]quote.Quote, error)
+	ReqPay(ctx context.Context, key decide.TxnKey) (decide.ReqPay, error)
 	Terminal(ctx context.Context, id protocol.Identity) (fleet.Terminal, error)
 	Wanted(ctx context.Context, ids []protocol.Identity) ([]decide.Wanted, error)
 	Unacked(ctx context.Context, limit int) ([]protocol.Identity, error)
@@ -57,7 +60,7 @@ func Run(t *testing.T, open func(t *testing.T) Storage) {
 		{"commit", commitCases},
 		{"read", readCases},
 		{"wanted", wantedCases},
-		{"due", dueCases},
+		{"due", dueCases}, {"UPI", upiCases},
 		{"directory", directoryCases},
 		{"model", modelCases},
 	} {

@@ -23,7 +23,7 @@ func firstStays(t *testing.T, b bench) {
 		NewQuotes:   []quote.Quote{{Token: "q1", CreatedAt: day, ExpiresAt: day}},
 		QuoteEvents: []decide.QuoteEvent{{Token: "q1", Seq: 1, At: day}},
 		Messages:    []decide.Message{{MessageKey: decide.MessageKey{OrgID: "O", MsgID: "m1"}, At: day}},
-		ReqPays:     []decide.ReqPay{{TxnKey: decide.TxnKey{OrgID: "O", TxnID: "x1"}, Status: "SUCCESS", At: day}},
+		NewReqPays:  []decide.ReqPay{{TxnKey: decide.TxnKey{OrgID: "O", TxnID: "x1"}, Status: "SUCCESS", At: day}},
 		NewCredits:  []decide.Credit{{TxnKey: decide.TxnKey{OrgID: "O", TxnID: "x1"}, State: decide.CreditApplied, At: day}},
 		NewShort:    []decide.ShortOrder{{ShortKey: decide.ShortKey{MerchantID: merchantA, StoreID: "s", Code: "0042"}, PaymentID: "p1"}},
 		Network:     []decide.NetworkRequest{{ID: "p1-ask1", Kind: decide.NetworkAsk, PaymentID: "p1", At: day}},
@@ -37,7 +37,7 @@ func firstStays(t *testing.T, b bench) {
 		"token":          {NewQuotes: first.NewQuotes},
 		"quote event":    {QuoteEvents: first.QuoteEvents},
 		"message id":     {Messages: first.Messages},
-		"transaction id": {ReqPays: first.ReqPays},
+		"transaction id": {NewReqPays: first.NewReqPays},
 		"credit":         {NewCredits: first.NewCredits},
 		"callback":       {Callbacks: first.Callbacks},
 		"short order":    {NewShort: first.NewShort},
@@ -62,7 +62,7 @@ func othersIDs(t *testing.T, b bench) {
 		NewPayments: []payment.Payment{mine, theirs},
 		Messages: []decide.Message{
 			{MessageKey: decide.MessageKey{OrgID: "O", MsgID: "m"}, At: day}, {MessageKey: decide.MessageKey{OrgID: "P", MsgID: "m"}, At: day}},
-		ReqPays: []decide.ReqPay{
+		NewReqPays: []decide.ReqPay{
 			{TxnKey: decide.TxnKey{OrgID: "O", TxnID: "x"}, Status: "SUCCESS", At: day},
 			{TxnKey: decide.TxnKey{OrgID: "P", TxnID: "x"}, Status: "SUCCESS", At: day}},
 	})

@@ -30,7 +30,9 @@ const (
 type Sweeper struct {
 	Journal *journal.Journal
 	Find    func(ctx context.Context, limit int) (journal.Due, error)
-	Log     *slog.Logger
+	// TimedOut ends a wait for a merchant as the door does that holds its message.
+	TimedOut func(decide.Hold) decide.TimedOut
+	Log      *slog.Logger
 }
 
 // Run sweeps until ctx ends.
@@ -75,15 +77,26 @@ func (s *Sweeper) once(ctx context.Context) time.Duration {
 	for _, id := range due.Attempts {
 		wg.Go(func() { do(decide.Attend{PaymentID: id}) })
 	}
+	for _, h := range due.Holds {
+		wg.Go(func() { do(ended{s.TimedOut(h)}) })
+	}
 	for _, id := range due.Terminals {
 		wg.Go(func() { do(decide.Promote{Identity: id}) })
 	}
 	wg.Wait()
 	switch {
-	case moved.Load() && max(len(due.Payments), len(due.Attempts), len(due.Terminals)) == limit:
+	case moved.Load() && max(len(due.Payments), len(due.Attempts), len(due.Holds), len(due.Terminals)) == limit:
 		return soonest // there may be more that is due already
 	case due.HasNext:
 		return min(max(due.Next, soonest), most)
 	}
 	return most
+}
+
+// ended is a TimedOut of which it matters only whether it did anything.
+type ended struct{ decide.TimedOut }
+
+func (d ended) Decide(tx *decide.Tx) (bool, error) {
+	answer, err := d.TimedOut.Decide(tx)
+	return answer.HeldUntil.IsZero(), err
 }

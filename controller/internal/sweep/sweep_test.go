@@ -19,6 +19,7 @@ import (
 	"github.com/galla-pay/galla/controller/internal/journal"
 	"github.com/galla-pay/galla/controller/internal/merchant"
 	"github.com/galla-pay/galla/controller/internal/payment"
+	"github.com/galla-pay/galla/controller/internal/quote"
 	"github.com/galla-pay/galla/controller/internal/sweep"
 	"github.com/galla-pay/galla/protocol"
 )
@@ -79,7 +80,7 @@ func (s *shop) scan(id string) {
 	s.t.Helper()
 	m, _ := s.People.Merchant("MERCHANTUAT")
 	a, err := journal.Do(s.t.Context(), s.Journal, decide.Validate{
-		OrgID: "MER101", MsgID: "V" + id, Token: "token-" + id, QR: decide.QR{Tr: id, Amount: 24500}, Amount: 24500, Currency: "INR",
+		OrgID: "MER101", MsgID: "V" + id, Token: "token-" + id, QR: decide.QR{Tr: id, Amount: 24500}, Amount: 24500, Base: 24500, Currency: "INR", Settings: quote.Default(),
 		Payee:  decide.PayeeFacts{Found: true, Merchant: m, Payee: merchant.Payee{VPA: "merchant@upi", MerchantID: m.ID, Active: true}},
 		Render: func(a decide.ValidateAnswer) []byte { return []byte(a.Code) },
 	})

@@ -1,8 +1,12 @@
-// Package upiapi is the front door for the UPI network: ReqValQr, ReqPay and
-// ReqCollectResult as XML over HTTP (upi-switch; PRD 3.6, 5, 8; package network
-// says what a collect request is). It reads and verifies a message, submits one
-// decision to the journal, and answers in the PRD's codes, whose one table is
+// Package upiapi is the front door for the UPI network: ReqValQr, ReqPay,
+// ReqChkTxn and ReqCollectResult as XML over HTTP (upi-switch; PRD 3.6, 5, 8;
+// package network says what a collect request is), in the PRD's dialect or in
+// NPCI's (package upixml). It reads and verifies a message, submits one decision
+// to the journal, and answers in the PRD's codes, whose one table is
 // decide.Codes.
+//
+// The steps of PRD 5.1, 5.2 and 5.3 are comments here and in package decide, each
+// once, in the PRD's numbers: what needs no lock is done here.
 package upiapi
 
 import (
@@ -21,6 +25,7 @@ import (
 	"github.com/galla-pay/galla/controller/internal/merchant"
 	"github.com/galla-pay/galla/controller/internal/payment"
 	"github.com/galla-pay/galla/controller/internal/quote"
+	"github.com/galla-pay/galla/controller/internal/risk"
 	"github.com/galla-pay/galla/controller/internal/upixml"
 	"github.com/galla-pay/galla/protocol"
 )
@@ -47,33 +52,91 @@ type Config struct {
 	// OrgID is the organisation of a ReqPay whose token we do not know
 	// (PRD 7.1, DYNAMIC_ORG_ID).
 	OrgID string
+	// Settings are the operator's (PRD 7.1); zero means quote.Default.
+	Settings quote.Settings
+	// Timeout says who never answers in time.
+	Timeout Timeout
+	// Rate is what one unit of a currency costs, and Markup what is added to it in
+	// basis points. nil: rupees alone are taken.
+	Rate   func(ctx context.Context, currency string) (quote.Rate, error)
+	Markup int64
+	// Judge asks the risk rules; nil: there are none.
+	Judge func(ctx context.Context, phase risk.Phase, on Subject) (*risk.Verdict, error)
+	// Later: the rules are asked of a validation after its answer, unless one of
+	// them can refuse it or lower its limit (PRD 7.2, dynamic_qr_async_processing).
+	Later bool
 	// Sandbox: some messages may come unsigned, and DeclinedPayer is declined.
 	Sandbox bool
 	Log     *slog.Logger
-	// Sign signs the answers to ReqCollectResult; nil leaves them unsigned.
+	// Sign signs every answer but those to messages that the sandbox takes
+	// unsigned; nil signs none.
 	Sign func(doc []byte) ([]byte, error)
 	// Certificate is that of the key by which we sign, in PEM, for the network to
 	// fetch; nil where there is none.
 	Certificate []byte
-	// Answered is told every answer's message and code; it may be nil.
-	Answered func(message string, code decide.Code)
+	// Metrics may be nil.
+	Metrics Metrics
 }
 
-// API is the door. Register puts its routes on an engine.
-type API struct{ Config }
+// Timeout is a payee who never answers in time (PRD 5.3).
+type Timeout struct {
+	Payee protocol.VPA  // TIMEOUT_VPA; "" for nobody
+	After time.Duration // TIMEOUT_DURATION_SECONDS
+	// End is the decision that ends the wait.
+	End func(decide.Hold) decide.TimedOut
+}
+
+// Subject is whom and what the risk rules are asked about.
+type Subject struct {
+	Payer  protocol.VPA // "" at a validation, which names none
+	Payee  decide.PayeeFacts
+	Amount protocol.Paise
+}
+
+// Metrics is told what the door does.
+type Metrics interface {
+	// UPIAnswered: a message was answered with a code.
+	UPIAnswered(message, code string, took time.Duration)
+	// UPIResult: a payment that reached the acquirer ended as SUCCESS, FAILED or
+	// TIMEOUT.
+	UPIResult(result string)
+	// UPIHeld: so many messages are held now.
+	UPIHeld(n int)
+}
+
+// API is the door. Register puts its routes on an engine; Run answers the
+// messages that it holds.
+type API struct {
+	Config
+	holder *holder
+}
 
 // New makes the door.
 func New(c Config) *API {
-	if c.Answered == nil {
-		c.Answered = func(string, decide.Code) {}
+	if c.Settings == (quote.Settings{}) {
+		c.Settings = quote.Default()
 	}
-	return &API{c}
+	if c.Metrics == nil {
+		c.Metrics = unmeasured{}
+	}
+	return &API{Config: c, holder: newHolder(c)}
 }
+
+type unmeasured struct{}
+
+func (unmeasured) UPIAnswered(string, string, time.Duration) {}
+func (unmeasured) UPIResult(string)                          {}
+func (unmeasured) UPIHeld(int)                               {}
+
+// Run answers the messages that are held, until ctx ends. Then their senders are
+// left without an answer, as by a power cut: they ask ReqChkTxn.
+func (a *API) Run(ctx context.Context) { a.holder.run(ctx) }
 
 // Register adds the door's routes.
 func (a *API) Register(r gin.IRouter) {
 	r.POST("/api/v1/dynamic-qr/validate", a.validate)
 	r.POST("/api/v1/dynamic-qr/pay", a.pay)
+	r.POST("/api/v1/dynamic-qr/check", a.check)
 	r.POST("/api/v1/collect/result", a.collectResult)
 	if a.Certificate != nil {
 		r.GET("/api/v1/dynamic-qr/certificate", a.certificate)
@@ -91,13 +154,14 @@ func read(c *gin.Context) ([]byte, error) {
 
 // verify returns the part of doc that may be believed: what its organisation
 // signed, or all of it where an unsigned message will do. Anything else is ZF.
-func (a *API) verify(doc []byte, orgID string) ([]byte, error) {
+func (a *API) verify(c *gin.Context, doc []byte, orgID string) ([]byte, error) {
 	org, known := a.Directory().Organisation(orgID)
 	if !known {
 		return nil, badSignature("the organisation is not known here")
 	}
 	if !upixml.HasSignature(doc) {
 		if a.Sandbox && org.Unsigned {
+			c.Set(unsignedKey, true)
 			return doc, nil
 		}
 		return nil, badSignature("the message must be signed")
@@ -111,13 +175,7 @@ func badSignature(message string) error {
 
 // payee looks a VPA up.
 func (a *API) payee(vpa protocol.VPA) decide.PayeeFacts {
-	dir := a.Directory()
-	p, ok := dir.Payee(vpa)
-	if !ok {
-		return decide.PayeeFacts{}
-	}
-	m, ok := dir.Merchant(p.MerchantID)
-	return decide.PayeeFacts{Found: ok, Payee: p, Merchant: m}
+	return decide.FactsOf(a.Directory(), vpa)
 }
 
 // failure is how an error is answered; it is the only place that decides. An
@@ -140,6 +198,26 @@ func (a *API) failure(c *gin.Context, err error) (code decide.Code, status int, 
 	return code, status, code.Meaning(), "", ""
 }
 
-func write(c *gin.Context, status int, body []byte) {
-	c.Data(status, "application/xml; charset=utf-8", body)
+// contentType is that of every message.
+const contentType = "application/xml; charset=utf-8"
+
+// unsignedKey is where a request's context says that it came unsigned and was
+// taken: then its answer is not signed either, and is what the PRD prints. The
+// answer to a ReqCollectResult, which the PRD does not know, always is.
+const unsignedKey = "upiapi.unsigned"
+
+// answer writes a message, signed where we have a key. One that cannot be signed
+// is not sent: its sender asks again.
+func (a *API) answer(c *gin.Context, began time.Time, message string, code decide.Code, status int, body []byte) {
+	a.Metrics.UPIAnswered(message, string(code), time.Since(began))
+	if a.Sign != nil && !c.GetBool(unsignedKey) {
+		signed, err := a.Sign(body)
+		if err != nil {
+			a.Log.Error("an answer could not be signed", "route", c.FullPath(), "requestId", c.GetString("requestId"), "error", err)
+			c.Status(http.StatusInternalServerError)
+			return
+		}
+		body = signed
+	}
+	c.Data(status, contentType, body)
 }

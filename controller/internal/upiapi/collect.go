@@ -11,6 +11,7 @@ import (
 
 	"github.com/galla-pay/galla/controller/internal/decide"
 	"github.com/galla-pay/galla/controller/internal/journal"
+	"github.com/galla-pay/galla/controller/internal/quote"
 	"github.com/galla-pay/galla/controller/internal/upixml"
 	"github.com/galla-pay/galla/protocol"
 )
@@ -19,7 +20,9 @@ import (
 // The order of checks is ReqPay's: BR, ZF, ZD (MsgID, TxnID), ZQ (no collect
 // request of ours).
 func (a *API) collectResult(c *gin.Context) {
+	began := time.Now()
 	req, d, err := a.readCollectResult(c)
+	c.Set(unsignedKey, false)
 	var answer decide.CollectAnswer
 	if err == nil {
 		answer, err = journal.Do(c.Request.Context(), a.Journal, d)
@@ -29,14 +32,12 @@ func (a *API) collectResult(c *gin.Context) {
 		if msgID == "" {
 			msgID, txnID = req.MsgID, req.TxnID
 		}
-		a.Answered("ReqCollectResult", code)
-		a.writeSigned(c, status, upixml.RespCollectResult{
+		a.answer(c, began, "ReqCollectResult", code, status, upixml.RespCollectResult{
 			MsgID: msgID, Status: string(code), Message: message, TxnID: txnID, Ts: time.Now(),
 		}.XML())
 		return
 	}
-	a.Answered("ReqCollectResult", answer.Code)
-	a.writeSigned(c, answer.Code.HTTPStatus(), answer.Body)
+	a.answer(c, began, "ReqCollectResult", answer.Code, answer.Code.HTTPStatus(), answer.Body)
 }
 
 func (a *API) readCollectResult(c *gin.Context) (req upixml.ReqCollectResult, d decide.CollectResult, err error) {
@@ -51,7 +52,7 @@ func (a *API) readCollectResult(c *gin.Context) (req upixml.ReqCollectResult, d 
 	if req.OrgID != a.OrgID {
 		return req, d, badSignature("the organisation is not the one that collects for us")
 	}
-	signed, err := a.verify(doc, req.OrgID)
+	signed, err := a.verify(c, doc, req.OrgID)
 	if err != nil {
 		return req, d, err
 	}
@@ -63,23 +64,23 @@ func (a *API) readCollectResult(c *gin.Context) (req upixml.ReqCollectResult, d 
 	d = decide.CollectResult{
 		OrgID: req.OrgID, MsgID: req.MsgID, TxnID: req.TxnID, PaymentID: req.OrgTxnID,
 		Status: decide.CollectStatus(req.Status), Amount: req.Amount, Payer: protocol.VPA(req.PayerAddr),
-		Reference: req.Rrn, FeeBasisPoints: fee, RequestHash: sha256.Sum256(doc),
+		Reference: req.Rrn, Fee: fee, RequestHash: sha256.Sum256(doc),
 		Render: func(r decide.CollectAnswer) []byte { return renderCollectResult(req, r) },
 	}
 	return req, d, err
 }
 
-// feeOf is the fee of a payment's payee, in basis points; 0 where there is no
+// feeOf is the fee of a payment's payee; none where there is no
 // such payment, which the decision then says.
-func (a *API) feeOf(ctx context.Context, paymentID string) (int64, error) {
+func (a *API) feeOf(ctx context.Context, paymentID string) (fee quote.Fee, err error) {
 	p, err := a.Reader.PaymentByID(ctx, paymentID)
 	switch {
 	case errors.Is(err, journal.ErrNotFound):
-		return 0, nil
+		return fee, nil
 	case err != nil:
-		return 0, err
+		return fee, err
 	}
-	return a.payee(p.Payee).Payee.FeeBasisPoints, nil
+	return a.payee(p.Payee).Fee, nil
 }
 
 func renderCollectResult(req upixml.ReqCollectResult, answer decide.CollectAnswer) []byte {
@@ -90,21 +91,6 @@ func renderCollectResult(req upixml.ReqCollectResult, answer decide.CollectAnswe
 		r.Message = answer.Code.Meaning()
 	}
 	return r.XML()
-}
-
-// writeSigned answers with a message that is signed where we have a key. One
-// that cannot be signed is not sent: its sender asks again.
-func (a *API) writeSigned(c *gin.Context, status int, body []byte) {
-	if a.Sign != nil {
-		signed, err := a.Sign(body)
-		if err != nil {
-			a.Log.Error("an answer could not be signed", "route", c.FullPath(), "requestId", c.GetString("requestId"), "error", err)
-			c.Status(http.StatusInternalServerError)
-			return
-		}
-		body = signed
-	}
-	write(c, status, body)
 }
 
 // certificate answers with the certificate of our signing key, which is public.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -15,6 +16,8 @@ import (
 	"github.com/galla-pay/galla/controller/internal/decide"
 	"github.com/galla-pay/galla/controller/internal/journal"
 	"github.com/galla-pay/galla/controller/internal/payment"
+	"github.com/galla-pay/galla/controller/internal/quote"
+	"github.com/galla-pay/galla/controller/internal/risk"
 	"github.com/galla-pay/galla/controller/internal/upixml"
 	"github.com/galla-pay/galla/protocol"
 )
@@ -26,6 +29,8 @@ const DeclinedPayer protocol.VPA = "decline@upi"
 // pay answers ReqPay (PRD 5.2).
 func (a *API) pay(c *gin.Context) {
 	// Life of a payment, step 8: It pays (ReqPay); the token is spent, the payment moves, once.
+	// PRD 5.2 step 1: Receive the HTTP POST from NPCI.
+	began := time.Now()
 	req, d, err := a.readPay(c)
 	var answer decide.PayAnswer
 	if err == nil {
@@ -36,14 +41,23 @@ func (a *API) pay(c *gin.Context) {
 		if msgID == "" {
 			msgID, txnID = req.MsgID, req.TxnID
 		}
-		a.Answered("ReqPay", code)
-		write(c, status, upixml.RespPay{
+		a.answer(c, began, "ReqPay", code, status, upixml.RespPay{
 			MsgID: msgID, Status: string(code), Message: message, TxnID: txnID, Timestamp: time.Now(),
 		}.XML())
 		return
 	}
-	a.Answered("ReqPay", answer.Code)
-	write(c, answer.Code.HTTPStatus(), answer.Body)
+	if !answer.HeldUntil.IsZero() {
+		a.hold(c, began, req, d, answer)
+		return
+	}
+	switch {
+	case answer.Code == decide.CodeOK:
+		a.Metrics.UPIResult(decide.StatusSuccess)
+	case answer.Code == d.Declined:
+		a.Metrics.UPIResult(decide.StatusFailed)
+	}
+	// PRD 5.2 step 19: Send RespPay with its status to NPCI.
+	a.answer(c, began, "ReqPay", answer.Code, answer.Code.HTTPStatus(), answer.Body)
 }
 
 func (a *API) readPay(c *gin.Context) (req upixml.ReqPay, d decide.Pay, err error) {
@@ -51,14 +65,16 @@ func (a *API) readPay(c *gin.Context) (req upixml.ReqPay, d decide.Pay, err erro
 	if err != nil {
 		return req, d, err
 	}
+	// PRD 5.2 step 2: Parse the XML payload.
 	if req, err = upixml.ParseReqPay(doc); err != nil {
 		return req, d, err
 	}
-	orgID, err := a.organisationOf(c.Request.Context(), req.VerToken)
+	ctx := c.Request.Context()
+	q, err := a.quoteOf(ctx, req.VerToken)
 	if err != nil {
 		return req, d, err
 	}
-	signed, err := a.verify(doc, orgID)
+	signed, err := a.verify(c, doc, q.OrgID)
 	if err != nil {
 		return req, d, err
 	}
@@ -66,32 +82,42 @@ func (a *API) readPay(c *gin.Context) (req upixml.ReqPay, d decide.Pay, err erro
 	if req, err = upixml.ParseReqPay(signed); err != nil {
 		return req, d, err
 	}
-	payee := a.payee(protocol.VPA(req.PayeeAddr))
+	payer, payee := protocol.VPA(req.PayerAddr), a.payee(protocol.VPA(req.PayeeAddr))
+	// PRD 5.2 step 3: Extract the message ID (msg_id) and txn_id.
+	// PRD 5.2 step 9: Extract the payer's and the payee's addresses.
 	d = decide.Pay{
-		OrgID: orgID, MsgID: req.MsgID, TxnID: req.TxnID, Token: req.VerToken,
-		Amount: req.Amount, Currency: req.Curr, Payer: protocol.VPA(req.PayerAddr), Payee: protocol.VPA(req.PayeeAddr),
-		PayeeFacts: payee, Declined: a.acquirer(payee, protocol.VPA(req.PayerAddr)),
+		OrgID: q.OrgID, MsgID: req.MsgID, TxnID: req.TxnID, Token: req.VerToken,
+		Base: int64(req.Amount), Currency: req.Curr, Payer: payer, Payee: protocol.VPA(req.PayeeAddr),
+		PayeeFacts: payee, Settings: a.Settings, Declined: a.acquirer(payee, payer),
 		NewPaymentID: payment.FormatID(uuid.Must(uuid.NewV7())), RequestHash: sha256.Sum256(doc),
 		Render: func(p decide.PayAnswer) []byte { return renderPay(req, p) },
 	}
 	if payee.Found {
 		d.Payee = payee.Payee.VPA // as we write it
 	}
+	// PRD 5.3 step 1: Check if payee_addr == gourmet@mercury.
+	if a.Timeout.Payee != "" && strings.EqualFold(string(d.Payee), string(a.Timeout.Payee)) {
+		if d.Hold = a.Timeout.After; !a.holder.room() {
+			return req, d, fmt.Errorf("%d messages are held: %w", maxHeld, journal.ErrBusy)
+		}
+	}
+	if a.Judge != nil && payee.Found && q.Token != "" {
+		if d.Risk, err = a.Judge(ctx, risk.Payment, Subject{Payer: payer, Payee: payee, Amount: q.Amount}); err != nil {
+			return req, d, err
+		}
+	}
 	d.Reference, err = newReference(time.Now())
 	return req, d, err
 }
 
-// organisationOf is the organisation that got the token, which is who may
-// spend it; DYNAMIC_ORG_ID for a token that we do not know.
-func (a *API) organisationOf(ctx context.Context, token string) (string, error) {
+// quoteOf is the quote of a token as it was promised. The organisation that got
+// it is who may spend it; of a token that we do not know, DYNAMIC_ORG_ID.
+func (a *API) quoteOf(ctx context.Context, token string) (quote.Quote, error) {
 	q, err := a.Reader.Quote(ctx, token)
-	switch {
-	case err == nil:
-		return q.OrgID, nil
-	case errors.Is(err, journal.ErrNotFound):
-		return a.OrgID, nil
+	if errors.Is(err, journal.ErrNotFound) {
+		return quote.Quote{OrgID: a.OrgID}, nil
 	}
-	return "", err
+	return q, err
 }
 
 // acquirer is how the acquirer answers, or "" where it approves. YH is not the
@@ -108,12 +134,11 @@ func (a *API) acquirer(payee decide.PayeeFacts, payer protocol.VPA) decide.Code 
 
 func renderPay(req upixml.ReqPay, p decide.PayAnswer) []byte {
 	r := upixml.RespPay{
-		MsgID: req.MsgID, Status: string(p.Code), TxnID: req.TxnID, SettlementAmount: p.Settlement, Timestamp: p.Now,
+		MsgID: req.MsgID, Status: string(p.Code), Result: p.Result, TxnID: req.TxnID,
+		SettlementAmount: p.Settlement, Timestamp: p.Now,
 	}
 	if p.Code != decide.CodeOK {
-		if r.Message = p.Message; r.Message == "" {
-			r.Message = p.Code.Meaning()
-		}
+		r.Message = explain(p.Code, p.Message)
 	}
 	return r.XML()
 }

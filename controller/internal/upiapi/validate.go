@@ -11,6 +11,8 @@ import (
 
 	"github.com/galla-pay/galla/controller/internal/decide"
 	"github.com/galla-pay/galla/controller/internal/journal"
+	"github.com/galla-pay/galla/controller/internal/quote"
+	"github.com/galla-pay/galla/controller/internal/risk"
 	"github.com/galla-pay/galla/controller/internal/upixml"
 	"github.com/galla-pay/galla/protocol"
 	"github.com/galla-pay/galla/protocol/upiuri"
@@ -19,6 +21,8 @@ import (
 // validate answers ReqValQr (PRD 5.1).
 func (a *API) validate(c *gin.Context) {
 	// Life of a payment, step 7: The customer's bank asks (ReqValQr) and gets a token.
+	// PRD 5.1 step 1: Receive the HTTP POST from NPCI.
+	began := time.Now()
 	req, d, err := a.readValidate(c)
 	var answer decide.ValidateAnswer
 	if err == nil {
@@ -29,12 +33,15 @@ func (a *API) validate(c *gin.Context) {
 		if msgID == "" {
 			msgID = req.MsgID
 		}
-		a.Answered("ReqValQr", code)
-		write(c, status, upixml.RespValQr{MsgID: msgID, Status: string(code), Message: message, Ts: time.Now()}.XML())
+		a.answer(c, began, "ReqValQr", code, status, upixml.RespValQr{
+			MsgID: msgID, Status: string(code), Message: message, Ts: time.Now(),
+		}.XML())
 		return
 	}
-	a.Answered("ReqValQr", answer.Code)
-	write(c, answer.Code.HTTPStatus(), answer.Body)
+	// PRD 5.1 step 20: Send the ACK response immediately: status 00 is in it.
+	// PRD 5.1 step 22: Return RespValQr to NPCI.
+	// What step 21 does comes from the row that was committed, in package assess.
+	a.answer(c, began, "ReqValQr", answer.Code, answer.Code.HTTPStatus(), answer.Body)
 }
 
 // readValidate reads the message as far as that needs no locks.
@@ -43,10 +50,12 @@ func (a *API) readValidate(c *gin.Context) (req upixml.ReqValQr, d decide.Valida
 	if err != nil {
 		return req, d, err
 	}
+	// PRD 5.1 step 2: Parse the XML payload.
+	// PRD 5.1 step 5: Validate the XML schema.
 	if req, err = upixml.ParseReqValQr(doc); err != nil {
 		return req, d, err
 	}
-	signed, err := a.verify(doc, req.OrgID)
+	signed, err := a.verify(c, doc, req.OrgID)
 	if err != nil {
 		return req, d, err
 	}
@@ -54,21 +63,31 @@ func (a *API) readValidate(c *gin.Context) (req upixml.ReqValQr, d decide.Valida
 	if req, err = upixml.ParseReqValQr(signed); err != nil {
 		return req, d, err
 	}
+	// PRD 5.1 step 3: Extract the message ID, the merchant and the amount.
+	// PRD 5.1 step 12: Generate the verification token (UUID).
 	d = decide.Validate{
-		OrgID: req.OrgID, MsgID: req.MsgID, Token: uuid.NewString(), Amount: req.Amount, Currency: req.Curr,
-		MCC: req.MCC, RequestHash: sha256.Sum256(doc),
-		Render: func(v decide.ValidateAnswer) []byte { return renderValidate(req.MsgID, v) },
+		OrgID: req.OrgID, MsgID: req.MsgID, Token: uuid.NewString(), Amount: req.Amount, Base: int64(req.Amount),
+		Currency: req.Curr, MCC: req.MCC, Settings: a.Settings,
+		// PRD 5.1 step 16: Compute the XML's hashes (SHA-256).
+		RequestHash: sha256.Sum256(doc),
 	}
-	if req.Curr != "INR" {
-		return req, d, &upixml.Error{
-			Code: string(decide.CodeBadRequest), MsgID: req.MsgID, Message: "Curr must be INR",
+	d.Render = func(v decide.ValidateAnswer) []byte { return renderValidate(req, d, v) }
+	// PRD 5.1 step 7: Determine validation_type (DOMESTIC or INTERNATIONAL).
+	if req.Curr != quote.INR {
+		if err := a.convert(c.Request.Context(), &d); err != nil {
+			return req, d, err
 		}
 	}
 	named, err := a.readQR(req, &d)
 	if err != nil {
 		return req, d, err
 	}
-	d.Payee, err = a.validatePayee(c.Request.Context(), req.OrgID, d.QR.Tr, named)
+	if d.Payee, err = a.validatePayee(c.Request.Context(), req.OrgID, d.QR.Tr, named); err != nil {
+		return req, d, err
+	}
+	if a.Judge != nil && !a.Later {
+		d.Risk, err = a.Judge(c.Request.Context(), risk.Validation, Subject{Payee: d.Payee, Amount: d.Amount})
+	}
 	return req, d, err
 }
 
@@ -86,9 +105,7 @@ func (a *API) readQR(req upixml.ReqValQr, d *decide.Validate) (protocol.VPA, err
 	}
 	for _, pair := range [][3]string{{"PayeeAddr", req.PayeeAddr, ref.PA}, {"TxnRef", req.TxnRef, ref.TR}} {
 		if pair[1] != "" && pair[2] != "" && pair[1] != pair[2] {
-			return "", &upixml.Error{
-				Code: string(decide.CodeBadRequest), MsgID: req.MsgID, Message: pair[0] + " is not what RefUrl says",
-			}
+			return "", badRequest(req.MsgID, pair[0]+" is not what RefUrl says")
 		}
 	}
 	d.QR = decide.QR{Tr: req.TxnRef, Amount: ref.AM, ExpiresAt: ref.QRexpire}
@@ -124,12 +141,23 @@ func (a *API) validatePayee(ctx context.Context, orgID, tr string, named protoco
 	return a.payee(org.DefaultPayee), nil
 }
 
-func renderValidate(msgID string, v decide.ValidateAnswer) []byte {
-	r := upixml.RespValQr{MsgID: msgID, Status: string(v.Code), Ts: v.Now}
-	if v.Code == decide.CodeOK {
-		r.VerToken, r.ExpiresAt = v.Token, v.ExpiresAt
-	} else {
-		r.Message = v.Code.Meaning()
+func renderValidate(req upixml.ReqValQr, d decide.Validate, v decide.ValidateAnswer) []byte {
+	// PRD 5.1 step 18: Build RespValQr with token and timestamp.
+	// PRD 5.1 step 19: gourmet@mercury (the timeout VPA) is validated as any other;
+	// its payment is what times out.
+	r := upixml.RespValQr{MsgID: req.MsgID, Status: string(v.Code), Ts: v.Now}
+	if v.Code != decide.CodeOK {
+		r.Message = explain(v.Code, v.Message)
+		return r.XML()
 	}
+	r.VerToken, r.ExpiresAt = v.Token, v.ExpiresAt
 	return r.XML()
+}
+
+// explain is the message of an answer that is not 00.
+func explain(code decide.Code, message string) string {
+	if message != "" {
+		return message
+	}
+	return code.Meaning()
 }

@@ -17,7 +17,7 @@ const OrgID = "MER101"
 // Payments is table transactions (PRD 4.1: payment records).
 var Payments = Table[payment.Payment]{
 	Name: "transactions", Key: []string{"id"}, Versioned: true,
-	Fixed: fixed("org_id", "merchant_id", "merchant_transaction_id", "store_id", "order_id", "amount", "solution",
+	Fixed: fixed("org_id", "trace", "merchant_id", "merchant_transaction_id", "store_id", "order_id", "amount", "solution",
 		"open_order", "short_order_id", "allow_card", "allow_dqr", "auto_accept", "context_terminal", "sub_merchant_id",
 		"message", "collect_by", "collect_from", "original", "handover_by", "payee_addr", "qr", "created_at", "callback_url", "callback_mode", "signer", "signer_index"),
 	Columns: []Column[payment.Payment]{
@@ -70,6 +70,7 @@ var Payments = Table[payment.Payment]{
 		text("callback_mode", func(p *payment.Payment) *string { return &p.CallbackMode }),
 		text("signer", func(p *payment.Payment) *string { return &p.Signer }),
 		text("signer_index", func(p *payment.Payment) *string { return &p.SignerIndex }),
+		text("trace", func(p *payment.Payment) *string { return &p.Trace }),
 		number("seq", func(p *payment.Payment) *int64 { return &p.Seq }),
 		hash("hash", func(p *payment.Payment) *payment.Hash { return &p.Hash }),
 	},
@@ -128,29 +129,40 @@ var Terminals = Table[fleet.Terminal]{
 	},
 }
 
-// Quotes is table qr_validations (PRD 4.2). Domestic QRs alone are built, so
-// the base currency is the settlement's and inr_amount_calc is base_amount.
+// Quotes is table qr_validations (PRD 4.2). base_amount is in hundredths of
+// base_curr.
 var Quotes = Table[quote.Quote]{
 	Name: "qr_validations", Key: []string{"ver_token"}, Versioned: true,
 	Fixed: fixed("org_id", "msg_id", "initiation_mode", "qr_medium", "validation_type", "payee_addr", "base_amount",
-		"base_curr", "inr_amount_calc", "mcc", "created_at", "request_hash", "response_hash"),
+		"base_curr", "inr_amount_calc", "fx_curr", "fx_rate_e8", "fx_rate_at", "fx_source", "mcc", "net_inst_id", "created_at",
+		"request_hash", "response_hash"),
 	Columns: []Column[quote.Quote]{
 		text("ver_token", func(q *quote.Quote) *string { return &q.Token }),
 		text("org_id", func(q *quote.Quote) *string { return &q.OrgID }),
 		text("msg_id", func(q *quote.Quote) *string { return &q.MsgID }),
 		constant[quote.Quote]("initiation_mode", "16"),
 		constant[quote.Quote]("qr_medium", "DYNAMIC"),
-		constant[quote.Quote]("validation_type", "DOMESTIC"),
+		{Name: "validation_type", Kind: Text, Text: func(q *quote.Quote) string { return q.Type() }},
 		text("transaction_id", func(q *quote.Quote) *string { return &q.PaymentID }),
 		text("payee_addr", func(q *quote.Quote) *protocol.VPA { return &q.Payee }),
-		number("base_amount", func(q *quote.Quote) *protocol.Paise { return &q.Amount }),
+		number("base_amount", func(q *quote.Quote) *int64 { return &q.Base }),
 		text("base_curr", func(q *quote.Quote) *string { return &q.Currency }),
-		writeOnly(number("inr_amount_calc", func(q *quote.Quote) *protocol.Paise { return &q.Amount })),
+		number("inr_amount_calc", func(q *quote.Quote) *protocol.Paise { return &q.Amount }),
+		text("fx_curr", func(q *quote.Quote) *string { return &q.Rate.Currency }),
+		number("fx_rate_e8", func(q *quote.Quote) *int64 { return &q.Rate.E8 }),
+		instant("fx_rate_at", func(q *quote.Quote) *time.Time { return &q.Rate.At }),
+		text("fx_source", func(q *quote.Quote) *string { return &q.Rate.Source }),
 		text("mcc", func(q *quote.Quote) *string { return &q.MCC }),
+		text("net_inst_id", func(q *quote.Quote) *string { return &q.NetInstID }),
 		instant("created_at", func(q *quote.Quote) *time.Time { return &q.CreatedAt }),
 		instant("qr_expires_at", func(q *quote.Quote) *time.Time { return &q.ExpiresAt }),
 		instant("used_at", func(q *quote.Quote) *time.Time { return &q.UsedAt }),
 		text("used_by", func(q *quote.Quote) *string { return &q.UsedBy }),
+		number("risk_score", func(q *quote.Quote) *int64 { return &q.RiskScore }),
+		text("risk_reasons", func(q *quote.Quote) *string { return &q.RiskReasons }),
+		instant("processed_at", func(q *quote.Quote) *time.Time { return &q.ProcessedAt }),
+		number("event_seq", func(q *quote.Quote) *int64 { return &q.Seq }),
+		hash("event_hash", func(q *quote.Quote) *[32]byte { return &q.Hash }),
 		hash("request_hash", func(q *quote.Quote) *[32]byte { return &q.RequestHash }),
 		hash("response_hash", func(q *quote.Quote) *[32]byte { return &q.ResponseHash }),
 	},
@@ -183,9 +195,12 @@ var Messages = Table[decide.Message]{
 	},
 }
 
-// ReqPays is table req_pays (PRD 4.3).
+// ReqPays is table req_pays (PRD 4.3). base_amount is in hundredths of
+// base_curr.
 var ReqPays = Table[decide.ReqPay]{
-	Name: "req_pays", Key: []string{"org_id", "txn_id"},
+	Name: "req_pays", Key: []string{"org_id", "txn_id"}, Versioned: true,
+	Fixed: fixed("msg_id", "ver_token", "transaction_id", "amount", "base_amount", "base_curr", "payer_addr", "payee_addr",
+		"code", "risk_score", "risk_reasons", "at", "request_hash"),
 	Columns: []Column[decide.ReqPay]{
 		text("org_id", func(r *decide.ReqPay) *string { return &r.OrgID }),
 		text("txn_id", func(r *decide.ReqPay) *string { return &r.TxnID }),
@@ -193,11 +208,18 @@ var ReqPays = Table[decide.ReqPay]{
 		text("ver_token", func(r *decide.ReqPay) *string { return &r.Token }),
 		text("transaction_id", func(r *decide.ReqPay) *string { return &r.PaymentID }),
 		number("amount", func(r *decide.ReqPay) *protocol.Paise { return &r.Amount }),
+		number("base_amount", func(r *decide.ReqPay) *int64 { return &r.Base }),
+		text("base_curr", func(r *decide.ReqPay) *string { return &r.Currency }),
 		text("payer_addr", func(r *decide.ReqPay) *protocol.VPA { return &r.Payer }),
 		text("payee_addr", func(r *decide.ReqPay) *protocol.VPA { return &r.Payee }),
 		text("status", func(r *decide.ReqPay) *string { return &r.Status }),
 		text("code", func(r *decide.ReqPay) *string { return &r.Code }),
+		text("result", func(r *decide.ReqPay) *string { return &r.Result }),
+		text("reference", func(r *decide.ReqPay) *string { return &r.Reference }),
 		number("settlement_amount", func(r *decide.ReqPay) *protocol.Paise { return &r.Settlement }),
+		number("risk_score", func(r *decide.ReqPay) *int64 { return &r.RiskScore }),
+		text("risk_reasons", func(r *decide.ReqPay) *string { return &r.RiskReasons }),
+		instant("due_at", func(r *decide.ReqPay) *time.Time { return &r.DueAt }),
 		instant("at", func(r *decide.ReqPay) *time.Time { return &r.At }),
 		hash("request_hash", func(r *decide.ReqPay) *[32]byte { return &r.RequestHash }),
 		hash("response_hash", func(r *decide.ReqPay) *[32]byte { return &r.ResponseHash }),

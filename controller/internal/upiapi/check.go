@@ -1,0 +1,65 @@
+package upiapi
+
+import (
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/galla-pay/galla/controller/internal/decide"
+	"github.com/galla-pay/galla/controller/internal/journal"
+	"github.com/galla-pay/galla/controller/internal/upixml"
+)
+
+// check answers ReqChkTxn: how a ReqPay ended (upi-switch: Messages).
+func (a *API) check(c *gin.Context) {
+	began := time.Now()
+	req, d, err := a.readCheck(c)
+	var answer decide.CheckAnswer
+	if err == nil {
+		answer, err = journal.Do(c.Request.Context(), a.Journal, d)
+	}
+	if err != nil {
+		code, status, message, msgID, _ := a.failure(c, err)
+		if msgID == "" {
+			msgID = req.MsgID
+		}
+		a.answer(c, began, "ReqChkTxn", code, status, upixml.RespChkTxn{
+			MsgID: msgID, Status: string(code), Message: message, TxnID: req.OrgTxnID, Ts: time.Now(),
+		}.XML())
+		return
+	}
+	a.answer(c, began, "ReqChkTxn", answer.Code, answer.Code.HTTPStatus(), answer.Body)
+}
+
+func (a *API) readCheck(c *gin.Context) (req upixml.ReqChkTxn, d decide.Check, err error) {
+	doc, err := read(c)
+	if err != nil {
+		return req, d, err
+	}
+	if req, err = upixml.ParseReqChkTxn(doc); err != nil {
+		return req, d, err
+	}
+	signed, err := a.verify(c, doc, req.OrgID)
+	if err != nil {
+		return req, d, err
+	}
+	// Only what was signed is read from here on.
+	if req, err = upixml.ParseReqChkTxn(signed); err != nil {
+		return req, d, err
+	}
+	return req, decide.Check{
+		OrgID: req.OrgID, MsgID: req.MsgID, OrgTxnID: req.OrgTxnID,
+		Render: func(r decide.CheckAnswer) []byte { return renderCheck(req, r) },
+	}, nil
+}
+
+func renderCheck(req upixml.ReqChkTxn, answer decide.CheckAnswer) []byte {
+	r := upixml.RespChkTxn{MsgID: req.MsgID, Status: string(answer.Code), TxnID: req.OrgTxnID, Ts: answer.Now}
+	if answer.Code != decide.CodeOK {
+		r.Message = answer.Code.Meaning()
+		return r.XML()
+	}
+	r.TxnStatus, r.Amount, r.SettlementAmount = answer.Txn.Status, answer.Txn.Amount, answer.Txn.Settlement
+	r.Rrn = answer.Txn.Reference
+	return r.XML()
+}
