@@ -42,7 +42,7 @@ func sqlLibraries() []string {
 func nouns() []string {
 	return []string{
 		"controller/internal/payment/...", "controller/internal/quote/...",
-		"controller/internal/merchant/...", "controller/internal/fleet/...",
+		"controller/internal/merchant/...", "controller/internal/fleet/...", "controller/internal/risk/...",
 	}
 }
 

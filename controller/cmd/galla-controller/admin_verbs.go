@@ -26,11 +26,14 @@ type adminVerbs struct {
 	Store        storeVerbs        `cmd:"" help:"Stores of merchants: create, list, show, update, disable, enable."`
 	Terminal     terminalVerbs     `cmd:"" help:"Terminals of stores: create, list, show, update, disable, enable."`
 	Payee        payeeVerbs        `cmd:"" help:"VPAs that customers pay to: create, list, show, update, disable, enable."`
+	Fee          feeVerbs          `cmd:"" help:"What merchants pay for a payment: list, set, remove."`
 	Provider     providerVerbs     `cmd:"" help:"POS vendors that sign for merchants: create, list, show, map, unmap, disable, enable."`
 	Organisation organisationVerbs `cmd:"" help:"Members of the UPI network: create, list, show, update, certificates, disable, enable."`
 	Key          keyVerbs          `cmd:"" help:"Salt keys: create, list, show, rotate, disable, rewrap."`
 	Token        tokenVerbs        `cmd:"" help:"Tokens of the admin API: create, list, show, revoke."`
 	Audit        auditVerbs        `cmd:"" help:"The audit log: list."`
+
+	Settlement settlementCommand `cmd:"" help:"Write what each merchant was paid on a day, as CSV."`
 }
 
 // administered is a storage as the administration sees it.
@@ -39,6 +42,7 @@ type administered interface {
 	admin.Store
 	Rewrap(ctx context.Context, to *seal.Box) (record.Rewrapped, error)
 	Secret(ctx context.Context, name string) ([]byte, error)
+	settledRows
 }
 
 // adminFlags are the flags of every verb of the administration.

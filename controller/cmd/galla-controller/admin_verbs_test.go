@@ -157,6 +157,23 @@ VPA         MERCHANTID  ACTIVE  FEEBASISPOINTS  ACQUIRERCODE
 second@upi  SHOP1       no      0               -
 shop1@upi   SHOP1       yes     0               -
 `, ""},
+		{`fee set --merchant SHOP1 --mcc 5411 --basis-points 50 --min-paise 100 --cap-paise 2000 --rounding half_even --json`, 0,
+			`{"merchantId":"SHOP1","mcc":"5411","basisPoints":50,"minPaise":100,"capPaise":2000,"rounding":"half_even"}`, ""},
+		{`fee set --basis-points 90 --json`, 0, `{"merchantId":"*","mcc":"*","basisPoints":90,"minPaise":0,"capPaise":0,"rounding":"half_up"}`, ""},
+		{`fee set --mcc 5411`, 2, "", "--basis-points"},
+		{`fee set --mcc 541 --basis-points 90`, 2, "", "mcc must be a merchant category code of 4 digits"},
+		{`fee set --basis-points 10001`, 2, "", "basisPoints must be 0 to 10000 basis points; try: galla-controller fee --help"},
+		{`fee set --basis-points 1 --min-paise 2 --cap-paise 1`, 2, "", "minPaise must not be more than capPaise"},
+		{`fee set --basis-points 1 --rounding nearest`, 2, "", "rounding must be half_up, half_even, up or down"},
+		{`fee set --merchant SHOP9 --basis-points 1`, 3, "", "There is no merchant SHOP9; try: galla-controller fee list"},
+		{`fee list`, 0, `
+MERCHANTID  MCC   BASISPOINTS  MINPAISE  CAPPAISE  ROUNDING
+*           *     90           0         0         half_up
+SHOP1       5411  50           100       2000      half_even
+`, ""},
+		{`fee list SHOP1 --json`, 0, `{"merchantId":"SHOP1","mcc":"5411","basisPoints":50,"minPaise":100,"capPaise":2000,"rounding":"half_even"}`, ""},
+		{`fee remove --json`, 0, `{"merchantId":"*","mcc":"*","basisPoints":90,"minPaise":0,"capPaise":0,"rounding":"half_up"}`, ""},
+		{`fee remove`, 3, "", "There is no fee of */*; try: galla-controller fee list"},
 		{`provider create VENDOR --merchant SHOP1 --json`, 0, `{"providerId":"VENDOR","active":true,"merchants":["SHOP1"]}`, ""},
 		{`provider unmap VENDOR SHOP1 --json`, 0, `{"providerId":"VENDOR","active":true}`, ""},
 		{`provider map VENDOR SHOP1 --json`, 0, `{"providerId":"VENDOR","active":true,"merchants":["SHOP1"]}`, ""},
@@ -183,8 +200,8 @@ SHOP1  1      ended  -          TIME
 		{`token revoke nobody`, 3, "", "There is no token nobody; try: galla-controller token list"},
 		{`audit list --last 2`, 0, `
 ID  AT                    ACTOR    SOURCE     ACTION        TARGET  CHANGES
-26  TIME  WHO  WHERE  token.create  desk    {"createdAt":{"to":"TIME"},"createdBy":{"to":"WHO"},"name":{"to":"desk"},"role":{"to":"operator"}}
-27  TIME  WHO  WHERE  token.revoke  desk    {"revokedAt":{"to":"TIME"}}
+29  TIME  WHO  WHERE  token.create  desk    {"createdAt":{"to":"TIME"},"createdBy":{"to":"WHO"},"name":{"to":"desk"},"role":{"to":"operator"}}
+30  TIME  WHO  WHERE  token.revoke  desk    {"revokedAt":{"to":"TIME"}}
 `, ""},
 		{`audit list --last 201`, 2, "", "--last: want 1 to 200"},
 	} {

@@ -24,6 +24,16 @@ func TestOfficeIsDescribed(t *testing.T) {
 	for _, e := range apidoc.Examples() { // so that there are payments, callbacks, changes
 		s.take(e, s.ask(e))
 	}
+	fee := apidoc.Example{
+		Name: "a fee", Route: "PUT /admin/v1/fees/{merchantId}/{mcc}", Path: "/admin/v1/fees/MERCHANTTWO/*", By: apidoc.ByAdmin,
+		Body: `{"basisPoints":75,"minPaise":100,"capPaise":5000,"rounding":"half_even"}`,
+	}
+	set := s.ask(fee)
+	if set.status != http.StatusOK {
+		t.Fatalf("a fee is answered %d %s", set.status, set.body)
+	}
+	s.forms.request(t, fee)
+	s.forms.answer(t, fee.Name, fee.Route, set)
 	names := strings.NewReplacer("{merchantId}", "MERCHANTUAT", "{storeId}", "teststore1", "{terminalId}", "testterminal1", "{vpa}", "merchant@upi",
 		"{providerId}", "MERCHANTPROVIDER", "{organisationId}", "MER101", "{owner}", "MERCHANTUAT", "{index}", "1", "{name}", "office")
 	asked := 0

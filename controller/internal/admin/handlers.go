@@ -147,6 +147,22 @@ func (a *API) enablePayee(r *request) (any, error) {
 	return a.Service.SetPayeeActive(r.ctx, r.by, r.Param("vpa"), true)
 }
 
+func (a *API) listFees(r *request) (any, error) {
+	return list(r, func(after string, limit int) (Page[Fee], error) {
+		return a.Service.Fees(r.ctx, r.Query("merchantId"), after, limit)
+	})
+}
+
+func (a *API) setFee(r *request) (any, error) {
+	return withBody(r, func(in FeeTerms) (Fee, error) {
+		return a.Service.SetFee(r.ctx, r.by, r.Param("merchantId"), r.Param("mcc"), in)
+	})
+}
+
+func (a *API) removeFee(r *request) (any, error) {
+	return a.Service.RemoveFee(r.ctx, r.by, r.Param("merchantId"), r.Param("mcc"))
+}
+
 func (a *API) listProviders(r *request) (any, error) {
 	return list(r, func(after string, limit int) (Page[Provider], error) { return a.Service.Providers(r.ctx, after, limit) })
 }

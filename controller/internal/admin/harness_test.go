@@ -249,6 +249,6 @@ func (l *lockedBuffer) String() string {
 
 // fill puts names of things that are there into a route's path.
 func fill(path string) string {
-	return strings.NewReplacer("{merchantId}", "SHOP1", "{storeId}", "STORE1", "{terminalId}", "T1", "{vpa}", "shop1@upi", "{providerId}", "VENDOR",
+	return strings.NewReplacer("{merchantId}", "SHOP1", "{storeId}", "STORE1", "{terminalId}", "T1", "{vpa}", "shop1@upi", "{mcc}", "5411", "{providerId}", "VENDOR",
 		"{organisationId}", "BANK1", "{owner}", "SHOP1", "{index}", "1", "{name}", "somebody", "{fingerprint}", "00").Replace(path)
 }

@@ -40,6 +40,10 @@ func TestBadInput(t *testing.T) {
 	newPayee := func(in admin.NewPayee) func() error {
 		return func() error { _, err := s.CreatePayee(ctx, me, in); return err }
 	}
+	basisPoints := func(bp int64) *int64 { return &bp }
+	setFee := func(merchantID, mcc string, in admin.FeeTerms) func() error {
+		return func() error { _, err := s.SetFee(ctx, me, merchantID, mcc, in); return err }
+	}
 	newOrganisation := func(in admin.NewOrganisation) func() error {
 		return func() error { _, err := s.CreateOrganisation(ctx, me, in); return err }
 	}
@@ -131,6 +135,25 @@ func TestBadInput(t *testing.T) {
 			_, err := s.UpdatePayee(ctx, me, "shop1@upi", admin.PayeeUpdate{FeeBasisPoints: &negative})
 			return err
 		}, invalid, "feeBasisPoints"},
+
+		"no basis points":          {setFee("SHOP1", "5411", admin.FeeTerms{}), invalid, "basisPoints"},
+		"-1 basis points":          {setFee("SHOP1", "*", admin.FeeTerms{BasisPoints: basisPoints(-1)}), invalid, "basisPoints"},
+		"10001 basis points":       {setFee("*", "*", admin.FeeTerms{BasisPoints: basisPoints(10_001)}), invalid, "basisPoints"},
+		"a negative least":         {setFee("*", "*", admin.FeeTerms{BasisPoints: basisPoints(1), MinPaise: -1}), invalid, "minPaise"},
+		"a negative most":          {setFee("*", "*", admin.FeeTerms{BasisPoints: basisPoints(1), CapPaise: -1}), invalid, "capPaise"},
+		"too great a least":        {setFee("*", "*", admin.FeeTerms{BasisPoints: basisPoints(1), MinPaise: 10_000_000_001}), invalid, "minPaise"},
+		"too great a most":         {setFee("*", "*", admin.FeeTerms{BasisPoints: basisPoints(1), CapPaise: 10_000_000_001}), invalid, "capPaise"},
+		"a least above the most":   {setFee("*", "*", admin.FeeTerms{BasisPoints: basisPoints(1), MinPaise: 11, CapPaise: 10}), invalid, "minPaise"},
+		"another rounding":         {setFee("*", "*", admin.FeeTerms{BasisPoints: basisPoints(1), Rounding: "nearest"}), invalid, "rounding"},
+		"a fee of no category":     {setFee("*", "54", admin.FeeTerms{BasisPoints: basisPoints(1)}), invalid, "mcc"},
+		"a fee of an empty one":    {setFee("*", "", admin.FeeTerms{BasisPoints: basisPoints(1)}), invalid, "mcc"},
+		"a fee of no id":           {setFee("A.B", "*", admin.FeeTerms{BasisPoints: basisPoints(1)}), invalid, "merchantId"},
+		"a fee of an empty id":     {setFee("", "*", admin.FeeTerms{BasisPoints: basisPoints(1)}), invalid, "merchantId"},
+		"a fee of nobody":          {setFee("SHOP9", "*", admin.FeeTerms{BasisPoints: basisPoints(1)}), admin.CodeNotFound, ""},
+		"remove a fee not there":   {func() error { _, err := s.RemoveFee(ctx, me, "SHOP1", "5411"); return err }, admin.CodeNotFound, ""},
+		"remove a fee of no name":  {func() error { _, err := s.RemoveFee(ctx, me, "", ""); return err }, admin.CodeNotFound, ""},
+		"remove a fee of no form":  {func() error { _, err := s.RemoveFee(ctx, me, "A.B", "x"); return err }, admin.CodeNotFound, ""},
+		"list the fees of no form": {func() error { _, err := s.Fees(ctx, "A.B", "", 10); return err }, invalid, "merchantId"},
 
 		"a provider twice": {func() error { _, err := s.CreateProvider(ctx, me, admin.NewProvider{ProviderID: "VENDOR"}); return err }, admin.CodeExists, ""},
 		"a merchant's id":  {func() error { _, err := s.CreateProvider(ctx, me, admin.NewProvider{ProviderID: "SHOP1"}); return err }, admin.CodeExists, ""},

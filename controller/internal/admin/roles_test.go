@@ -120,6 +120,7 @@ func TestEveryRouteWorks(t *testing.T) {
 		"PATCH /terminals/{merchantId}/{storeId}/{terminalId}": map[string]any{"paymentWindowSeconds": 60},
 		"POST /payees":                                         map[string]any{"vpa": "second@upi", "merchantId": "SHOP1", "feeBasisPoints": 50},
 		"PATCH /payees/{vpa}":                                  map[string]any{"feeBasisPoints": 10},
+		"PUT /fees/{merchantId}/{mcc}":                         map[string]any{"basisPoints": 50, "capPaise": 10_000, "rounding": "half_even"},
 		"POST /providers":                                      map[string]any{"providerId": "VENDOR2"},
 		"POST /organisations":                                  map[string]any{"organisationId": "BANK2", "certificates": []string{certificate(t, "one")}},
 		"PATCH /organisations/{organisationId}":                map[string]any{"unsigned": true},

@@ -38,6 +38,7 @@ func Routes() []Route {
 		tokens, tokenPath           = Prefix + "/tokens", Prefix + "/tokens/{name}"
 		callbacks, signingKeys      = Prefix + "/callbacks", Prefix + "/signing-keys"
 		payments                    = Prefix + "/payments"
+		fees, feePath               = Prefix + "/fees", Prefix + "/fees/{merchantId}/{mcc}"
 	)
 	return []Route{
 		{get, Prefix + "/whoami", RoleViewer, "Whose token this is.", ok, nil, nil, Token{}, (*API).whoami},
@@ -71,6 +72,10 @@ func Routes() []Route {
 		{patch, payeePath, RoleAdmin, "Change a payee.", ok, nil, PayeeUpdate{}, Payee{}, (*API).updatePayee},
 		{post, payeePath + "/disable", RoleAdmin, "Disable a payee: it is paid nothing.", ok, nil, nil, Payee{}, (*API).disablePayee},
 		{post, payeePath + "/enable", RoleAdmin, "Enable a payee.", ok, nil, nil, Payee{}, (*API).enablePayee},
+
+		{get, fees, RoleViewer, "List the fee schedules.", ok, paged("merchantId"), nil, Page[Fee]{}, (*API).listFees},
+		{put, feePath, RoleAdmin, "Set the fee of a merchant and category; * is any.", ok, nil, FeeTerms{}, Fee{}, (*API).setFee},
+		{del, feePath, RoleAdmin, "Take a fee away: the next best counts.", ok, nil, nil, Fee{}, (*API).removeFee},
 
 		{get, providers, RoleViewer, "List POS providers.", ok, paged(), nil, Page[Provider]{}, (*API).listProviders},
 		{post, providers, RoleAdmin, "Create a provider, with the merchants that it signs for.", created, nil, NewProvider{}, Provider{}, (*API).createProvider},

@@ -32,6 +32,7 @@ type Store interface {
 	OrganisationPage(ctx context.Context, p record.Page) ([]record.Organisation, error)
 	KeyPage(ctx context.Context, p record.Page) ([]merchant.SaltKey, error)
 	TokenPage(ctx context.Context, p record.Page) ([]record.Token, error)
+	FeePage(ctx context.Context, p record.Page) ([]merchant.FeeRule, error)
 	AuditPage(ctx context.Context, q record.AuditQuery) ([]record.Entry, error)
 
 	// TokenByHash returns journal.ErrNotFound where there is none.

@@ -163,6 +163,7 @@ func (b *book) responsesOf(r Route, o operation) ([]response, error) {
 func pathParameters(path string) []field {
 	docs := map[string]string{
 		"merchantId": "", "id": "The merchant's id of it, or ours.", "storeId": "", "terminalId": "", "vpa": "The VPA, name@handle.",
+		"mcc":         "The merchant's category, such as 5411; here, and for the merchant, * is any.",
 		"fingerprint": "SHA-256 of the certificate, in hex.", "owner": "A merchant or provider.", "index": "Of the key: 1 to 999999.",
 	}
 	var all []field

@@ -9,6 +9,7 @@ var requiredFields = map[string][]string{
 	"NewStore":         {"merchantId", "storeId", "name"},
 	"NewTerminal":      {"merchantId", "storeId", "terminalId"},
 	"NewPayee":         {"vpa", "merchantId"},
+	"FeeTerms":         {"basisPoints"},
 	"NewProvider":      {"providerId"},
 	"NewOrganisation":  {"organisationId"},
 	"NewCertificate":   {"certificate"},

@@ -31,6 +31,7 @@ type Directory struct {
 	providers     map[string]Provider
 	organisations map[string]Organisation
 	keys          map[[2]string]SaltKey
+	fees          map[[2]string]FeeRule
 }
 
 // Data is what a Directory is built of, and what a storage loads and saves.
@@ -42,6 +43,7 @@ type Data struct {
 	Providers     []Provider
 	Organisations []Organisation
 	SaltKeys      []SaltKey
+	FeeRules      []FeeRule
 }
 
 // New builds a Directory.
@@ -50,6 +52,7 @@ func New(d Data) *Directory {
 		merchants: map[string]Merchant{}, stores: map[[2]string]Store{},
 		terminals: map[protocol.Identity]Terminal{}, payees: map[protocol.VPA]Payee{},
 		providers: map[string]Provider{}, organisations: map[string]Organisation{}, keys: map[[2]string]SaltKey{},
+		fees: map[[2]string]FeeRule{},
 	}
 	for _, m := range d.Merchants {
 		dir.merchants[m.ID] = m
@@ -71,6 +74,9 @@ func New(d Data) *Directory {
 	}
 	for _, k := range d.SaltKeys {
 		dir.keys[[2]string{k.Owner, k.Index}] = k
+	}
+	for _, f := range d.FeeRules {
+		dir.fees[[2]string{f.MerchantID, f.MCC}] = f
 	}
 	return dir
 }

@@ -61,9 +61,7 @@ type Metrics struct {
 	credits      *prometheus.CounterVec
 	creditStates *vocabulary
 
-	upiAnswers  *prometheus.CounterVec
-	upiMessages *vocabulary
-	upiCodes    *vocabulary
+	upi upiMetrics
 }
 
 // NewMetrics makes and registers them, with those of the Go runtime and the
@@ -100,7 +98,7 @@ func NewMetrics(version string) *Metrics {
 		httpRequests: counters("galla_http_requests_total",
 			"HTTP requests answered, by route, status and the answer's own code.", "route", "status", "code"),
 		httpSeconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "galla_http_request_seconds", Help: "Time to answer an HTTP request.", Buckets: seconds,
+			Name: "galla_http_request_seconds", Help: "Time to answer an HTTP request.", Buckets: answerBuckets(),
 		}, []string{"route"}),
 		batchSize:    histogram("galla_journal_batch_decisions", "Decisions in a batch of the journal.", sizes),
 		batchSeconds: histogram("galla_journal_batch_seconds", "Time from a batch's first query to its commit.", seconds),
@@ -122,12 +120,24 @@ func NewMetrics(version string) *Metrics {
 			"Messages to the UPI network that were tried, by kind and result.", "kind", "result"),
 		networkDead: counters("galla_network_dead_total", "Messages to the UPI network given up, by kind: an alarm.", "kind"),
 		credits:     counters("galla_credits_total", "Credits that entered a state; reversing and suspense are alarms.", "state"),
-		upiAnswers:  counters("galla_upi_answers_total", "UPI messages answered, by message and code.", "message", "code"),
+		upi:         newUPIMetrics(r),
 
-		states: words(16), routes: words(64), httpCodes: words(96), retryReasons: words(16),
-		limitKinds: words(8), networkKinds: words(16), networkEnds: words(24), creditStates: words(8), callbackResults: words(16), outboxes: words(8), upiMessages: words(24), upiCodes: words(128),
+		states: words(16), routes: words(128), httpCodes: words(96), retryReasons: words(16),
+		limitKinds: words(8), networkKinds: words(16), networkEnds: words(24), creditStates: words(8), callbackResults: words(16), outboxes: words(8),
 	}
 	r.MustRegister(m.httpSeconds, m.callbackDead, m.callbackBreaks)
+	for _, state := range paymentWords() {
+		m.payments.WithLabelValues(m.states.admit(state))
+	}
+	for _, state := range creditWords() {
+		m.credits.WithLabelValues(m.creditStates.admit(state))
+	}
+	for _, kind := range networkWords() {
+		m.networkDead.WithLabelValues(m.networkKinds.admit(kind))
+	}
+	for _, outbox := range outboxWords() {
+		m.Outbox(outbox, 0, 0)
+	}
 	gauges("galla_build_info", "Always 1; its labels say what runs.", "version", "go").
 		WithLabelValues(version, runtime.Version()).Set(1)
 	return m
@@ -227,11 +237,6 @@ func (m *Metrics) NetworkDead(kind string) {
 // CreditEntered counts a credit that entered a state.
 func (m *Metrics) CreditEntered(state string) {
 	m.credits.WithLabelValues(m.creditStates.admit(state)).Inc()
-}
-
-// UPIAnswer counts an answered UPI message, such as ReqPay with 00 or X7.
-func (m *Metrics) UPIAnswer(message, code string) {
-	m.upiAnswers.WithLabelValues(m.upiMessages.admit(message), m.upiCodes.admit(code)).Inc()
 }
 
 // vocabulary admits a bounded number of words for one label.

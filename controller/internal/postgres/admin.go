@@ -160,6 +160,9 @@ func look(ctx context.Context, tx pgx.Tx, needs record.Needs) (record.Snapshot, 
 	for _, name := range needs.Tokens {
 		errs = append(errs, fetch(ctx, tx, table.Tokens, 1, func(t record.Token) { snap.Tokens[name] = t }, name))
 	}
+	for _, k := range needs.Fees {
+		errs = append(errs, fetch(ctx, tx, table.FeeRules, 2, func(f merchant.FeeRule) { snap.Fees[k] = f }, k.MerchantID, k.MCC))
+	}
 	return snap, errors.Join(errs...)
 }
 
@@ -203,12 +206,13 @@ func (db *DB) queueChanges(b *pgx.Batch, c record.Changes) error {
 		b.Queue("WITH gone AS (DELETE FROM provider_merchants WHERE provider_id = $1 AND merchant_id = $2 RETURNING 1)"+
 			" SELECT 1 / count(*) FROM gone", m.ProviderID, m.MerchantID)
 	}
+	queueFeesGone(b, c.OldFees)
 	return errors.Join(
 		put(b, table.Merchants, c.NewMerchants, c.Merchants), put(b, table.Stores, c.NewStores, c.Stores),
 		put(b, table.Payees, c.NewPayees, c.Payees), put(b, table.AdminProviders, c.NewProviders, c.Providers),
 		put(b, table.ProviderMerchants, mappings, nil), put(b, table.AdminOrganisations, c.NewOrganisations, c.Organisations),
 		put(b, table.SaltKeys, table.SealKeys(db.box, c.NewKeys), nil), put(b, table.KeyTimes, nil, c.Keys),
-		put(b, table.Tokens, c.NewTokens, c.Tokens), queueAudit(b, c.Audit), put(b, table.Counters, c.NewTerminals, c.Terminals),
+		put(b, table.Tokens, c.NewTokens, c.Tokens), put(b, table.FeeRules, c.NewFees, c.Fees), queueAudit(b, c.Audit), put(b, table.Counters, c.NewTerminals, c.Terminals),
 	)
 }
 

@@ -27,6 +27,7 @@ func (db *DB) Seed(ctx context.Context, d merchant.Data) error {
 		seed(b, table.ProviderMerchants, mapped)
 		seed(b, table.Organisations, d.Organisations)
 		seed(b, table.SaltKeys, table.SealKeys(db.box, d.SaltKeys))
+		seed(b, table.FeeRules, d.FeeRules)
 		return c.SendBatch(ctx, b).Close()
 	})
 }
@@ -60,6 +61,7 @@ func (db *DB) Directory(ctx context.Context) (*merchant.Directory, error) {
 		everything(b, table.ProviderMerchants, &mapped)
 		everything(b, table.AdminOrganisations, &organisations)
 		everything(b, table.SaltKeys, &sealed)
+		everything(b, table.FeeRules, &d.FeeRules)
 		b.Queue("COMMIT")
 		return c.SendBatch(ctx, b).Close()
 	})

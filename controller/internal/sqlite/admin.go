@@ -92,6 +92,9 @@ func look(ctx context.Context, ask query, needs record.Needs) (record.Snapshot, 
 	for _, name := range needs.Tokens {
 		errs = append(errs, fetch(ctx, ask, table.Tokens, 1, func(t record.Token) { snap.Tokens[name] = t }, name))
 	}
+	for _, k := range needs.Fees {
+		errs = append(errs, fetch(ctx, ask, table.FeeRules, 2, func(f merchant.FeeRule) { snap.Fees[k] = f }, k.MerchantID, k.MCC))
+	}
 	return snap, errors.Join(errs...)
 }
 
@@ -167,6 +170,8 @@ func (db *DB) saveChanges(ctx context.Context, c record.Changes) error {
 		func() error { return put(ctx, w, table.SaltKeys, table.SealKeys(db.box, c.NewKeys), nil) },
 		func() error { return put(ctx, w, table.KeyTimes, nil, c.Keys) },
 		func() error { return put(ctx, w, table.Tokens, c.NewTokens, c.Tokens) },
+		func() error { return removeFees(ctx, w, c.OldFees) },
+		func() error { return put(ctx, w, table.FeeRules, c.NewFees, c.Fees) },
 		func() error { return audit(ctx, w, c.Audit) },
 	} {
 		if err := step(); err != nil {

@@ -28,6 +28,7 @@ func (db *DB) Seed(ctx context.Context, d merchant.Data) error {
 			seed(ctx, w, table.ProviderMerchants, mapped),
 			seed(ctx, w, table.Organisations, d.Organisations),
 			seed(ctx, w, table.SaltKeys, sealed),
+			seed(ctx, w, table.FeeRules, d.FeeRules),
 		} {
 			if err != nil {
 				return failed(err)
@@ -76,6 +77,7 @@ func (db *DB) Directory(ctx context.Context) (*merchant.Directory, error) {
 		everything(ctx, tx, table.ProviderMerchants, &mapped),
 		everything(ctx, tx, table.AdminOrganisations, &organisations),
 		everything(ctx, tx, table.SaltKeys, &sealed),
+		everything(ctx, tx, table.FeeRules, &d.FeeRules),
 	} {
 		if err != nil {
 			return nil, fmt.Errorf("sqlite: directory: %w", err)

@@ -107,12 +107,14 @@ func additions(t *testing.T) record.Changes {
 	fill(t, &c.NewOrganisations)
 	fill(t, &c.NewKeys)
 	fill(t, &c.NewTokens)
+	fill(t, &c.NewFees)
 	for i := range c.NewTokens {
 		hash := sha256.Sum256([]byte{byte(i)})
 		c.NewTokens[i].Role, c.NewTokens[i].Hash = "operator", hash[:]
 		c.NewMappings[i].ProviderID = c.NewProviders[0].ID
 	}
 	c.NewTokens[1].RevokedAt = time.Time{}
+	c.NewFees[1].MerchantID, c.NewFees[2].MerchantID, c.NewFees[2].MCC = "", "", ""
 	return c
 }
 
@@ -141,6 +143,9 @@ func needsOf(c record.Changes) record.Needs {
 	}
 	for _, x := range c.NewTokens {
 		n.Tokens = append(n.Tokens, x.Name)
+	}
+	for _, f := range c.NewFees {
+		n.Fees = append(n.Fees, record.FeeKey{MerchantID: f.MerchantID, MCC: f.MCC})
 	}
 	return n
 }
@@ -179,6 +184,9 @@ func expect(c record.Changes, now time.Time) record.Snapshot {
 	for _, x := range c.NewTokens {
 		snap.Tokens[x.Name] = x
 	}
+	for _, f := range c.NewFees {
+		snap.Fees[record.FeeKey{MerchantID: f.MerchantID, MCC: f.MCC}] = f
+	}
 	return snap
 }
 
@@ -198,6 +206,7 @@ func adminAdds(t *testing.T, o office) {
 		"providers":     pair(c.NewProviders)(o.ProviderPage(t.Context(), record.Page{Limit: 9})),
 		"organisations": pair(c.NewOrganisations)(o.OrganisationPage(t.Context(), record.Page{Limit: 9})),
 		"tokens":        pair(c.NewTokens)(o.TokenPage(t.Context(), record.Page{Limit: 9})),
+		"fees":          pair(c.NewFees)(o.FeePage(t.Context(), record.Page{Limit: 9})),
 	} {
 		if !reflect.DeepEqual(found[0], found[1]) {
 			t.Errorf("%s are\n  %+v, want\n  %+v", what, found[0], found[1])
@@ -210,6 +219,11 @@ func adminAdds(t *testing.T, o office) {
 	for _, k := range c.NewKeys {
 		if got, ok := dir.SaltKey(k.Owner, k.Index); !ok || got != k {
 			t.Errorf("the directory has another key of %s", k.Owner)
+		}
+	}
+	for _, f := range c.NewFees {
+		if got, ok := dir.FeeRule(f.MerchantID, f.MCC); !ok || got != f {
+			t.Errorf("the directory has the fee %+v, want %+v", got, f)
 		}
 	}
 	if m, ok := dir.Merchant(c.NewMerchants[0].ID); !ok || !reflect.DeepEqual(m, c.NewMerchants[0]) {
@@ -249,10 +263,12 @@ func adminChanges(t *testing.T, o office) {
 	v.Active, org.Active, org.Certificates, org.Unsigned, org.DefaultPayee = false, false, []string{"x"}, false, "z@z"
 	key.NotBefore, key.NotAfter, key.Secret = time.Time{}, day, ""
 	token.RevokedAt = day
+	fee, gone := c.NewFees[0], record.FeeKey{MerchantID: c.NewFees[1].MerchantID, MCC: c.NewFees[1].MCC}
+	fee.BasisPoints, fee.Min, fee.Cap, fee.Rounding = 7, 8, 9, "up"
 	o.must(t, record.Changes{
 		Merchants: []merchant.Merchant{m}, Stores: []merchant.Store{s}, Terminals: []merchant.Terminal{x}, Payees: []merchant.Payee{p},
 		Providers: []record.Provider{v}, OldMappings: c.NewMappings[:1], Organisations: []record.Organisation{org},
-		Keys: []merchant.SaltKey{key}, Tokens: []record.Token{token},
+		Keys: []merchant.SaltKey{key}, Tokens: []record.Token{token}, Fees: []merchant.FeeRule{fee}, OldFees: []record.FeeKey{gone},
 	})
 	after := o.look(t, needsOf(c))
 	want := before
@@ -260,6 +276,8 @@ func adminChanges(t *testing.T, o office) {
 	want.Merchants[m.ID], want.Stores[record.StoreKey{MerchantID: s.MerchantID, ID: s.ID}], want.Terminals[x.Identity] = m, s, x
 	want.Payees[p.VPA], want.Providers[v.ID], want.Organisations[org.ID], want.Tokens[token.Name] = p, v, org, token
 	want.Keys[key.Owner] = []merchant.SaltKey{key}
+	want.Fees[record.FeeKey{MerchantID: fee.MerchantID, MCC: fee.MCC}] = fee
+	delete(want.Fees, gone)
 	want.Mappings[v.ID] = slices.DeleteFunc(want.Mappings[v.ID], func(id string) bool { return id == c.NewMappings[0].MerchantID })
 	same(t, "the snapshot", after, want)
 
@@ -288,6 +306,9 @@ func adminPages(t *testing.T, o office) {
 				})
 			}
 		}
+	}
+	for _, k := range []record.FeeKey{{MerchantID: "M1", MCC: "5411"}, {MerchantID: "M1"}, {MCC: "5411"}, {}} {
+		c.NewFees = append(c.NewFees, merchant.FeeRule{MerchantID: k.MerchantID, MCC: k.MCC})
 	}
 	o.must(t, c)
 	for _, tt := range []struct {
@@ -320,6 +341,14 @@ func adminPages(t *testing.T, o office) {
 	payees, err := o.PayeePage(t.Context(), record.Page{Within: []string{"M2"}, After: []string{"0-2@upi"}, Limit: 1})
 	if err != nil || len(payees) != 1 || payees[0].VPA != "1-2@upi" {
 		t.Errorf("payees are %v, %v", payees, err)
+	}
+	fees, err := o.FeePage(t.Context(), record.Page{After: []string{"", ""}, Limit: 2})
+	if err != nil || len(fees) != 2 || fees[0].MCC != "5411" || fees[1].MerchantID != "M1" {
+		t.Errorf("fees are %+v, %v", fees, err)
+	}
+	fees, err = o.FeePage(t.Context(), record.Page{Within: []string{"M1"}, Limit: 9})
+	if err != nil || len(fees) != 2 || fees[0].MCC != "" || fees[1].MCC != "5411" {
+		t.Errorf("fees of one are %+v, %v", fees, err)
 	}
 	if _, err := o.StorePage(t.Context(), record.Page{After: []string{"M0"}, Limit: 1}); err == nil {
 		t.Error("half a place was taken")

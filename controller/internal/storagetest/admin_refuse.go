@@ -59,6 +59,7 @@ func adminCollides(t *testing.T, o office) {
 		"merchant": {NewMerchants: c.NewMerchants[:1]}, "store": {NewStores: c.NewStores[:1]}, "terminal": {NewTerminals: c.NewTerminals[:1]},
 		"payee": {NewPayees: c.NewPayees[:1]}, "provider": {NewProviders: c.NewProviders[:1]}, "mapping": {NewMappings: c.NewMappings[:1]},
 		"organisation": {NewOrganisations: c.NewOrganisations[:1]}, "key": {NewKeys: c.NewKeys[:1]}, "token": {NewTokens: c.NewTokens[:1]},
+		"fee": {NewFees: c.NewFees[2:]},
 	} {
 		again.NewMerchants = append(slices.Clone(again.NewMerchants), fresh)
 		if err := o.try(t, again); !errors.Is(err, journal.ErrAgain) {
@@ -70,7 +71,8 @@ func adminCollides(t *testing.T, o office) {
 		"terminal": {Terminals: []merchant.Terminal{{}}}, "payee": {Payees: []merchant.Payee{{VPA: "gone@upi"}}},
 		"provider": {Providers: []record.Provider{{ID: "gone"}}}, "mapping": {OldMappings: []record.Mapping{{ProviderID: "gone"}}},
 		"organisation": {Organisations: []record.Organisation{{}}}, "key": {Keys: []merchant.SaltKey{{Owner: "gone"}}},
-		"token": {Tokens: []record.Token{{Name: "gone"}}},
+		"token": {Tokens: []record.Token{{Name: "gone"}}}, "fee": {Fees: []merchant.FeeRule{{MerchantID: "gone"}}},
+		"fee to be taken away": {OldFees: []record.FeeKey{{MerchantID: "gone"}}},
 	} {
 		gone.NewMerchants = []merchant.Merchant{fresh}
 		if err := o.try(t, gone); err == nil {

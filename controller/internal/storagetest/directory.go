@@ -27,6 +27,7 @@ func everyone(t *testing.T) merchant.Data {
 	d.Merchants[1].CallbackHosts, d.Organisations[1].Certificates = nil, nil
 	d.Providers[1].Merchants = map[string]bool{merchantA: true, merchantB: true}
 	d.Providers[2].Merchants = map[string]bool{}
+	d.FeeRules[1].MerchantID, d.FeeRules[2].MerchantID, d.FeeRules[2].MCC = "", "", ""
 	return d
 }
 
@@ -64,6 +65,7 @@ func seedAgain(t *testing.T, b bench) {
 	changed.Payees[0].FeeBasisPoints++
 	changed.Organisations[0].Unsigned = false
 	changed.SaltKeys[0].Secret = "another"
+	changed.FeeRules[0].BasisPoints++
 	fresh := merchant.Store{MerchantID: merchantB, ID: "new", Name: "new", Active: true}
 	changed.Stores = append(changed.Stores, fresh)
 	if err := b.Seed(t.Context(), changed); err != nil {
@@ -95,6 +97,9 @@ func seedAgain(t *testing.T, b bench) {
 	}
 	if k, _ := got.SaltKey(d.SaltKeys[0].Owner, d.SaltKeys[0].Index); k != d.SaltKeys[0] {
 		t.Error("a salt key was changed")
+	}
+	if f, _ := got.FeeRule(d.FeeRules[0].MerchantID, d.FeeRules[0].MCC); f != d.FeeRules[0] {
+		t.Errorf("a fee was changed to %+v", f)
 	}
 	if x, err := b.Terminal(t.Context(), terminalID("t1")); err != nil || x.Label != "mine" || x.Seq != 9 || x.Sale != "p" {
 		t.Errorf("a terminal's wanted state was changed: %+v, %v", x, err)

@@ -245,6 +245,7 @@ func (m *Memory) Seed(_ context.Context, d merchant.Data) error {
 	have.Providers = missing(have.Providers, d.Providers, func(x merchant.Provider) string { return x.ID })
 	have.Organisations = missing(have.Organisations, d.Organisations, func(x merchant.Organisation) string { return x.ID })
 	have.SaltKeys = missing(have.SaltKeys, d.SaltKeys, func(x merchant.SaltKey) [2]string { return [2]string{x.Owner, x.Index} })
+	have.FeeRules = missing(have.FeeRules, d.FeeRules, func(x merchant.FeeRule) [2]string { return [2]string{x.MerchantID, x.MCC} })
 	for _, t := range d.Terminals {
 		if _, ok := m.rows.terminals[t.Identity]; !ok {
 			m.rows.terminals[t.Identity] = fleet.Terminal{Identity: t.Identity, Label: t.Label, Active: t.Active, Integrated: t.Integrated,

@@ -60,6 +60,9 @@ type Entry struct {
 	Details string
 }
 
+// FeeKey names a rule of the fee schedules; "" is any merchant, any category.
+type FeeKey struct{ MerchantID, MCC string }
+
 // StoreKey names a store.
 type StoreKey struct{ MerchantID, ID string }
 
@@ -73,6 +76,7 @@ type Needs struct {
 	Organisations []string
 	Owners        []string // of salt keys: all that each has
 	Tokens        []string // by name
+	Fees          []FeeKey
 }
 
 // Snapshot is the rows that there are, all of one moment, and the moment.
@@ -88,6 +92,7 @@ type Snapshot struct {
 	// Keys are by owner, in the order of their indexes, without their secrets.
 	Keys   map[string][]merchant.SaltKey
 	Tokens map[string]Token
+	Fees   map[FeeKey]merchant.FeeRule
 }
 
 // NewSnapshot makes an empty one.
@@ -96,7 +101,7 @@ func NewSnapshot(now time.Time) Snapshot {
 		Now: now, Merchants: map[string]merchant.Merchant{}, Stores: map[StoreKey]merchant.Store{},
 		Terminals: map[protocol.Identity]merchant.Terminal{}, Payees: map[protocol.VPA]merchant.Payee{},
 		Providers: map[string]Provider{}, Mappings: map[string][]string{}, Organisations: map[string]Organisation{},
-		Keys: map[string][]merchant.SaltKey{}, Tokens: map[string]Token{},
+		Keys: map[string][]merchant.SaltKey{}, Tokens: map[string]Token{}, Fees: map[FeeKey]merchant.FeeRule{},
 	}
 }
 
@@ -113,6 +118,8 @@ type Changes struct {
 	// NewKeys are sealed by the storage. Keys change their times alone.
 	NewKeys, Keys     []merchant.SaltKey
 	NewTokens, Tokens []Token
+	NewFees, Fees     []merchant.FeeRule
+	OldFees           []FeeKey // which are there
 	// Audit is one line at least.
 	Audit []Entry
 }
@@ -134,7 +141,8 @@ func (c Changes) Check() error {
 func (c Changes) rows() int {
 	return len(c.NewMerchants) + len(c.Merchants) + len(c.NewStores) + len(c.Stores) + len(c.NewTerminals) + len(c.Terminals) +
 		len(c.NewPayees) + len(c.Payees) + len(c.NewProviders) + len(c.Providers) + len(c.NewMappings) + len(c.OldMappings) +
-		len(c.NewOrganisations) + len(c.Organisations) + len(c.NewKeys) + len(c.Keys) + len(c.NewTokens) + len(c.Tokens)
+		len(c.NewOrganisations) + len(c.Organisations) + len(c.NewKeys) + len(c.Keys) + len(c.NewTokens) + len(c.Tokens) +
+		len(c.NewFees) + len(c.Fees) + len(c.OldFees)
 }
 
 // Page asks for a part of a list, in the order of the keys.

@@ -1,0 +1,7 @@
+package storagetest
+
+import "testing"
+
+func TestMemoryRisk(t *testing.T) {
+	RunRisk(t, func(*testing.T) RiskStorage { return NewMemory() })
+}
