@@ -108,7 +108,7 @@ type assessor struct {
 }
 
 func (c *controller) newAssessor(rules risk.Rules) assessor {
-	j := &assess.Judge{Rules: rules, Facts: c.db.RiskFacts, Count: c.metrics.RiskVerdict}
+	j := &assess.Judge{Rules: rules, Facts: c.db.RiskFacts, Log: c.log, Count: c.metrics.RiskVerdict}
 	return assessor{
 		judge: j,
 		later: c.feature(featureAsync) && !j.Acts(risk.Validation),

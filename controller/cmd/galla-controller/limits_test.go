@@ -20,6 +20,7 @@ import (
 	"github.com/galla-pay/galla/controller/internal/limit"
 	"github.com/galla-pay/galla/controller/internal/merchant"
 	"github.com/galla-pay/galla/controller/internal/ops"
+	"github.com/galla-pay/galla/controller/internal/risk"
 )
 
 // doors is a controller as far as requests get that nobody has signed: all its
@@ -40,6 +41,9 @@ func doors(t *testing.T, sandbox bool, flags limitFlags) *controller {
 	must(t, c.db.Migrate(t.Context()))
 	c.keys, err = loadKeys(t.Context(), c.db)
 	must(t, err)
+	c.dynamicFlags = asPrinted()
+	c.assessor = c.newAssessor(risk.Rules{})
+	c.upi = c.newUPI(nil)
 	c.broker = &embedded{urls: []string{"mqtt://127.0.0.1:1883"}, c: c}
 	return c
 }

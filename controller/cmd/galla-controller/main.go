@@ -44,6 +44,7 @@ type cli struct {
 	SigningKey signingKeyVerbs `cmd:"" name:"signing-key" help:"Online signing keys: create, list, rotate, retire."`
 	Payment    paymentVerbs    `cmd:"" help:"Look into payments, and settle those whose end nobody knows."`
 	Callback   callbackVerbs   `cmd:"" help:"Look into the callbacks, and have them sent again."`
+	Risk       riskVerbs       `cmd:"" help:"Risk rules: print those that hold, check a file."`
 	Listen     listenCommand   `cmd:"" help:"Forward a merchant's callbacks to a server on this desk."`
 	Sign       signCommand     `cmd:"" help:"Sign a request as a POS does; with --curl, as a command to paste."`
 	Show       versionCommand  `cmd:"" name:"version" help:"Print the version and stop."`

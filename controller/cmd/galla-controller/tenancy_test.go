@@ -48,7 +48,8 @@ func accesses() map[string]access {
 		all[r.Method+" "+colons.Replace(r.Path)] = access{kind: staff, role: r.Role}
 	}
 	for _, route := range []string{
-		"POST /api/v1/dynamic-qr/validate", "POST /api/v1/dynamic-qr/pay", "POST /api/v1/collect/result",
+		"POST /api/v1/dynamic-qr/validate", "POST /api/v1/dynamic-qr/pay", "POST /api/v1/dynamic-qr/check",
+		"POST /api/v1/collect/result",
 		"POST /device/v1/enrol", "POST /device/v1/sandbox-enrol",
 	} {
 		all[route] = access{kind: message}

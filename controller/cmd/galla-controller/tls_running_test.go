@@ -37,6 +37,14 @@ type running struct {
 	brokers   []string // as it says at its start
 }
 
+// asPrinted are the settings of PRD 7.1.
+func asPrinted() dynamicFlags {
+	return dynamicFlags{
+		ExpiryMinutes: 30, LimitINR: 8000, TimeoutSecs: 30, TimeoutVPA: "gourmet@mercury", OrgID: "MER101",
+		NetInstID: "MER1010001", Initiation: "16", X7Settlement: "0", YHSettlement: "0",
+	}
+}
+
 // startController starts one with change applied to its flags, and stops it in good order
 // at the end of the test.
 func startController(t *testing.T, change func(*serveCommand)) *running {
@@ -46,10 +54,7 @@ func startController(t *testing.T, change func(*serveCommand)) *running {
 	tlsfiletest.Put(t, filepath.Join(r.dir, "ca.pem"), r.authority.PEM())
 	s := serveCommand{
 		Listen: "127.0.0.1:0", MQTTListen: "127.0.0.1:0", Sandbox: true,
-		dynamicFlags: dynamicFlags{
-			ExpiryMinutes: 30, LimitINR: 8000, TimeoutSecs: 30, OrgID: "MER101", NetInstID: "MER1010001", Initiation: "16",
-			X7Settlement: "0", YHSettlement: "0",
-		},
+		dynamicFlags:  asPrinted(),
 		fxFlags:       fxFlags{FXEvery: time.Hour},
 		tlsFlags:      tlsFlags{TLSCert: cert, TLSKey: key, MQTTTLSListen: "127.0.0.1:0"},
 		databaseFlags: databaseFlags{Database: "sqlite:" + filepath.Join(r.dir, "galla.db")},

@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 
 	"github.com/galla-pay/galla/controller/internal/decide"
@@ -28,6 +29,7 @@ type Judge struct {
 	// Facts finds out what rules need, for a payer ("" where none is named), a
 	// payee and its merchant.
 	Facts func(ctx context.Context, needs risk.Needs, payer, payee protocol.VPA, merchantID string) (risk.Facts, error)
+	Log   *slog.Logger
 	// Count is told each rule that applied and what came of it; it may be nil.
 	Count func(rule, outcome string)
 }
@@ -46,9 +48,14 @@ func (j *Judge) Ask(ctx context.Context, phase risk.Phase, payer protocol.VPA, p
 	rules := j.Rules.For(payee.Merchant.ID, payee.Merchant.MCC)
 	facts := risk.NewFacts()
 	if needs := rules.Needs(phase); !needs.Empty() && payee.Found {
-		var err error
-		if facts, err = j.Facts(ctx, needs, payer, payee.Payee.VPA, payee.Merchant.ID); err != nil {
+		found, err := j.Facts(ctx, needs, payer, payee.Payee.VPA, payee.Merchant.ID)
+		switch {
+		case err == nil:
+			facts = found
+		case j.Acts(phase):
 			return nil, fmt.Errorf("%w: %w", ErrFacts, err)
+		default: // what only scores stops no payment
+			j.Log.Warn("risk rules judge without facts", "error", err)
 		}
 	}
 	v := rules.Judge(phase, amount, facts)

@@ -89,7 +89,11 @@ func FactsOf(dir *merchant.Directory, vpa protocol.VPA) PayeeFacts {
 		return PayeeFacts{}
 	}
 	m, ok := dir.Merchant(p.MerchantID)
-	return PayeeFacts{Found: ok, Payee: p, Merchant: m, Fee: quote.Fee{BasisPoints: p.FeeBasisPoints}}
+	f := PayeeFacts{Found: ok, Payee: p, Merchant: m, Fee: quote.Fee{BasisPoints: p.FeeBasisPoints}}
+	if r, scheduled := dir.FeeRule(m.ID, m.MCC); scheduled {
+		f.Fee = quote.Fee{BasisPoints: r.BasisPoints, Min: r.Min, Cap: r.Cap, Rounding: quote.Rounding(r.Rounding)}
+	}
+	return f
 }
 
 // active reports whether the payee may be paid.

@@ -94,7 +94,7 @@ func (b riskBench) paid(t *testing.T, now time.Time, ago time.Duration, n int, r
 		}
 		all = append(all, r)
 	}
-	b.add(t, decide.Changes{ReqPays: all})
+	b.add(t, decide.Changes{NewReqPays: all})
 }
 
 // validated saves quotes for a payee.
