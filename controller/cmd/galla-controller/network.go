@@ -56,8 +56,13 @@ func (f networkFlags) checkNetwork(sandbox bool) error {
 
 // upiSigner is our signature in the UPI network. A nil one has no key.
 type upiSigner struct {
-	key  crypto.Signer
+	*upixml.Signer
 	cert *x509.Certificate
+}
+
+func newUPISigner(key crypto.Signer, cert *x509.Certificate) (*upiSigner, error) {
+	signer, err := upixml.NewSigner(key, cert)
+	return &upiSigner{signer, cert}, err
 }
 
 // openSigner reads the key of the flags; without them the sandbox's own, which
@@ -80,7 +85,7 @@ func (f networkFlags) openSigner(ctx context.Context, s secrets, sandbox bool) (
 	// A key that does not fit, or that is too short, is found here and not at the
 	// first payment.
 	probe := upixml.ReqChkTxn{MsgID: "probe", OrgID: "probe", OrgTxnID: "probe", Ts: time.Now()}.XML()
-	signed, err := signer.sign(probe)
+	signed, err := signer.Sign(probe)
 	if err == nil {
 		_, err = upixml.Verify(signed, []*x509.Certificate{signer.cert}, time.Now())
 	}
@@ -117,7 +122,11 @@ func readSigner(certFile, keyFile string) (*upiSigner, error) {
 	if !ok {
 		return nil, fmt.Errorf("--upi-sign-key: %s is no RSA key", keyFile)
 	}
-	return &upiSigner{key, certs[0]}, nil
+	signer, err := newUPISigner(key, certs[0])
+	if err != nil {
+		return nil, fmt.Errorf("--upi-sign-key: %w", err)
+	}
+	return signer, nil
 }
 
 // The names of the sandbox's key and of its certificate among the secrets.
@@ -163,17 +172,15 @@ func sandboxSigner(ctx context.Context, s secrets) (*upiSigner, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", secretSignCert, err)
 	}
-	return &upiSigner{key, cert}, nil
+	return newUPISigner(key, cert)
 }
 
-func (s *upiSigner) sign(doc []byte) ([]byte, error) { return upixml.Sign(doc, s.key, s.cert) }
-
-// signs is sign, or nil where there is no key.
+// signs is Sign, or nil where there is no key.
 func (s *upiSigner) signs() func([]byte) ([]byte, error) {
 	if s == nil {
 		return nil
 	}
-	return s.sign
+	return s.Sign
 }
 
 // certificate is the certificate in PEM, or nil where there is no key.

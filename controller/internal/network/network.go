@@ -14,6 +14,7 @@ import (
 	"github.com/galla-pay/galla/controller/internal/journal"
 	"github.com/galla-pay/galla/controller/internal/merchant"
 	"github.com/galla-pay/galla/controller/internal/payment"
+	"github.com/galla-pay/galla/controller/internal/upixml"
 )
 
 // Limits of one attempt and of the worker.
@@ -107,6 +108,7 @@ type Worker struct {
 	transport *http.Transport
 	wake      chan struct{}
 	running   atomic.Bool
+	pinned    upixml.Pinned
 }
 
 // New checks cfg and returns a Worker that does nothing until Run. The error says

@@ -91,7 +91,7 @@ func (w *Worker) verify(doc []byte) ([]byte, error) {
 		}
 		return nil, errors.New("it is not signed")
 	}
-	return upixml.Verify(doc, upixml.Certificates(org.Certificates), time.Now())
+	return w.pinned.Verify(doc, org.Certificates, time.Now())
 }
 
 // readable says what went wrong with a round trip without repeating any of the

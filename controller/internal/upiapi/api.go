@@ -10,15 +10,18 @@
 package upiapi
 
 import (
+	"cmp"
 	"context"
 	"crypto/ecdsa"
 	"errors"
 	"io"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
+	"github.com/google/uuid"
 
 	"github.com/galla-pay/galla/controller/internal/decide"
 	"github.com/galla-pay/galla/controller/internal/journal"
@@ -109,6 +112,7 @@ type Metrics interface {
 type API struct {
 	Config
 	holder *holder
+	pinned upixml.Pinned
 }
 
 // New makes the door.
@@ -166,7 +170,7 @@ func (a *API) verify(c *gin.Context, doc []byte, orgID string) ([]byte, error) {
 		}
 		return nil, badSignature("the message must be signed")
 	}
-	return upixml.Verify(doc, upixml.Certificates(org.Certificates), time.Now())
+	return a.pinned.Verify(doc, org.Certificates, time.Now())
 }
 
 func badSignature(message string) error {
@@ -178,24 +182,49 @@ func (a *API) payee(vpa protocol.VPA) decide.PayeeFacts {
 	return decide.FactsOf(a.Directory(), vpa)
 }
 
-// failure is how an error is answered; it is the only place that decides. An
-// error that it does not know is ours and loses its text.
-func (a *API) failure(c *gin.Context, err error) (code decide.Code, status int, message, msgID, txnID string) {
+// failure is how a message is answered that came to no decision. Ids and dialect
+// are as far as they could be read.
+type failure struct {
+	code         decide.Code
+	status       int
+	message      string
+	msgID, txnID string
+	dialect      upixml.Dialect
+}
+
+// failed makes it of an error, of what was read of the message before; it is the
+// only place that does. An error that it does not know is ours and loses its
+// text.
+func (a *API) failed(c *gin.Context, err error, msgID, txnID string, dialect upixml.Dialect) failure {
+	f := failure{msgID: msgID, txnID: txnID, dialect: dialect}
 	var refused *upixml.Error
 	if errors.As(err, &refused) {
-		code = decide.Code(refused.Code)
-		return code, code.HTTPStatus(), refused.Message, refused.MsgID, refused.TxnID
+		f.code, f.message = decide.Code(refused.Code), refused.Message
+		f.status = f.code.HTTPStatus()
+		if refused.MsgID != "" {
+			f.msgID, f.txnID = refused.MsgID, refused.TxnID
+		}
+		f.dialect = cmp.Or(refused.Dialect, dialect)
+		return f
 	}
-	code = decide.CodeInternalError
-	status = code.HTTPStatus()
+	f.code = decide.CodeInternalError
+	f.status, f.message = f.code.HTTPStatus(), f.code.Meaning()
 	switch {
 	case errors.Is(err, journal.ErrBusy), errors.Is(err, journal.ErrUnavailable), errors.Is(err, journal.ErrClosed):
 		c.Header("Retry-After", "1")
-		status = http.StatusServiceUnavailable
+		f.status = http.StatusServiceUnavailable
 	default:
 		a.Log.Error("message failed", "route", c.FullPath(), "requestId", c.GetString("requestId"), "error", err)
 	}
-	return code, status, code.Meaning(), "", ""
+	return f
+}
+
+// answerID names an answer in NPCI's dialect; the PRD's has no such name.
+func answerID(d upixml.Dialect) string {
+	if d != upixml.DialectNPCI {
+		return ""
+	}
+	return "GALLA" + strings.ToUpper(strings.ReplaceAll(uuid.NewString(), "-", ""))[:30]
 }
 
 // contentType is that of every message.

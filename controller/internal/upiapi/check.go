@@ -19,12 +19,10 @@ func (a *API) check(c *gin.Context) {
 		answer, err = journal.Do(c.Request.Context(), a.Journal, d)
 	}
 	if err != nil {
-		code, status, message, msgID, _ := a.failure(c, err)
-		if msgID == "" {
-			msgID = req.MsgID
-		}
-		a.answer(c, began, "ReqChkTxn", code, status, upixml.RespChkTxn{
-			MsgID: msgID, Status: string(code), Message: message, TxnID: req.OrgTxnID, Ts: time.Now(),
+		f := a.failed(c, err, req.MsgID, req.QueryID, req.Dialect)
+		a.answer(c, began, "ReqChkTxn", f.code, f.status, upixml.RespChkTxn{
+			MsgID: f.msgID, Status: string(f.code), Message: f.message, TxnID: req.OrgTxnID, Ts: time.Now(),
+			Dialect: f.dialect, QueryID: f.txnID, AnswerID: answerID(f.dialect), OrgID: a.OrgID,
 		}.XML())
 		return
 	}
@@ -47,14 +45,19 @@ func (a *API) readCheck(c *gin.Context) (req upixml.ReqChkTxn, d decide.Check, e
 	if req, err = upixml.ParseReqChkTxn(signed); err != nil {
 		return req, d, err
 	}
+	blank := upixml.RespChkTxn{
+		MsgID: req.MsgID, TxnID: req.OrgTxnID, Dialect: req.Dialect, QueryID: req.QueryID,
+		AnswerID: answerID(req.Dialect), OrgID: a.OrgID,
+	}
 	return req, decide.Check{
 		OrgID: req.OrgID, MsgID: req.MsgID, OrgTxnID: req.OrgTxnID,
-		Render: func(r decide.CheckAnswer) []byte { return renderCheck(req, r) },
+		Render: func(r decide.CheckAnswer) []byte { return renderCheck(blank, r) },
 	}, nil
 }
 
-func renderCheck(req upixml.ReqChkTxn, answer decide.CheckAnswer) []byte {
-	r := upixml.RespChkTxn{MsgID: req.MsgID, Status: string(answer.Code), TxnID: req.OrgTxnID, Ts: answer.Now}
+// renderCheck fills the answer's blank.
+func renderCheck(r upixml.RespChkTxn, answer decide.CheckAnswer) []byte {
+	r.Status, r.Ts = string(answer.Code), answer.Now
 	if answer.Code != decide.CodeOK {
 		r.Message = answer.Code.Meaning()
 		return r.XML()

@@ -28,12 +28,9 @@ func (a *API) collectResult(c *gin.Context) {
 		answer, err = journal.Do(c.Request.Context(), a.Journal, d)
 	}
 	if err != nil {
-		code, status, message, msgID, txnID := a.failure(c, err)
-		if msgID == "" {
-			msgID, txnID = req.MsgID, req.TxnID
-		}
-		a.answer(c, began, "ReqCollectResult", code, status, upixml.RespCollectResult{
-			MsgID: msgID, Status: string(code), Message: message, TxnID: txnID, Ts: time.Now(),
+		f := a.failed(c, err, req.MsgID, req.TxnID, upixml.DialectPRD)
+		a.answer(c, began, "ReqCollectResult", f.code, f.status, upixml.RespCollectResult{
+			MsgID: f.msgID, Status: string(f.code), Message: f.message, TxnID: f.txnID, Ts: time.Now(),
 		}.XML())
 		return
 	}

@@ -46,7 +46,7 @@ type holder struct {
 // does not give it up (HTTP/2), reply takes the answer to the waiting handler.
 type held struct {
 	at    time.Time
-	req   upixml.ReqPay
+	blank upixml.RespPay
 	hold  decide.Hold
 	plain bool // the answer is not signed
 	began time.Time
@@ -68,7 +68,7 @@ func (h *holder) room() bool {
 func (a *API) hold(c *gin.Context, began time.Time, req upixml.ReqPay, d decide.Pay, answer decide.PayAnswer) {
 	wait := answer.HeldUntil.Sub(answer.Now)
 	m := &held{
-		at: time.Now().Add(wait), req: req, plain: c.GetBool(unsignedKey), began: began, wait: wait,
+		at: time.Now().Add(wait), blank: a.blankPay(req), plain: c.GetBool(unsignedKey), began: began, wait: wait,
 		hold: decide.Hold{TxnKey: decide.TxnKey{OrgID: d.OrgID, TxnID: d.TxnID}, PaymentID: answer.PaymentID, Token: d.Token},
 	}
 	if conn, _, err := c.Writer.Hijack(); err == nil {
@@ -158,7 +158,7 @@ func (h *holder) run(ctx context.Context) {
 // is not up by the database's clock, or the decision cannot be made now.
 func (h *holder) answer(ctx context.Context, m *held) {
 	d := h.cfg.Timeout.End(m.hold)
-	d.Render = func(p decide.PayAnswer) []byte { return renderPay(m.req, p) }
+	d.Render = func(p decide.PayAnswer) []byte { return renderPay(m.blank, "", p) }
 	answer, err := journal.Do(ctx, h.cfg.Journal, d)
 	switch {
 	case ctx.Err() != nil:

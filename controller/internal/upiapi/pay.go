@@ -37,12 +37,10 @@ func (a *API) pay(c *gin.Context) {
 		answer, err = journal.Do(c.Request.Context(), a.Journal, d)
 	}
 	if err != nil {
-		code, status, message, msgID, txnID := a.failure(c, err)
-		if msgID == "" {
-			msgID, txnID = req.MsgID, req.TxnID
-		}
-		a.answer(c, began, "ReqPay", code, status, upixml.RespPay{
-			MsgID: msgID, Status: string(code), Message: message, TxnID: txnID, Timestamp: time.Now(),
+		f := a.failed(c, err, req.MsgID, req.TxnID, req.Dialect)
+		a.answer(c, began, "ReqPay", f.code, f.status, upixml.RespPay{
+			MsgID: f.msgID, Status: string(f.code), Message: f.message, TxnID: f.txnID, Timestamp: time.Now(),
+			Dialect: f.dialect, AnswerID: answerID(f.dialect), OrgID: a.OrgID, PayeeAddr: req.PayeeAddr,
 		}.XML())
 		return
 	}
@@ -74,6 +72,10 @@ func (a *API) readPay(c *gin.Context) (req upixml.ReqPay, d decide.Pay, err erro
 	if err != nil {
 		return req, d, err
 	}
+	// NPCI's dialect says who sends: only who got the token may spend it.
+	if req.OrgID != "" && req.OrgID != q.OrgID {
+		return req, d, badSignature("the organisation is not the one that got the token")
+	}
 	signed, err := a.verify(c, doc, q.OrgID)
 	if err != nil {
 		return req, d, err
@@ -90,8 +92,9 @@ func (a *API) readPay(c *gin.Context) (req upixml.ReqPay, d decide.Pay, err erro
 		Base: int64(req.Amount), Currency: req.Curr, Payer: payer, Payee: protocol.VPA(req.PayeeAddr),
 		PayeeFacts: payee, Settings: a.Settings, Declined: a.acquirer(payee, payer),
 		NewPaymentID: payment.FormatID(uuid.Must(uuid.NewV7())), RequestHash: sha256.Sum256(doc),
-		Render: func(p decide.PayAnswer) []byte { return renderPay(req, p) },
 	}
+	blank := a.blankPay(req)
+	d.Render = func(p decide.PayAnswer) []byte { return renderPay(blank, d.Reference, p) }
 	if payee.Found {
 		d.Payee = payee.Payee.VPA // as we write it
 	}
@@ -132,13 +135,21 @@ func (a *API) acquirer(payee decide.PayeeFacts, payer protocol.VPA) decide.Code 
 	return ""
 }
 
-func renderPay(req upixml.ReqPay, p decide.PayAnswer) []byte {
-	r := upixml.RespPay{
-		MsgID: req.MsgID, Status: string(p.Code), Result: p.Result, TxnID: req.TxnID,
-		SettlementAmount: p.Settlement, Timestamp: p.Now,
+// blankPay is what an answer says whatever comes of the message.
+func (a *API) blankPay(req upixml.ReqPay) upixml.RespPay {
+	return upixml.RespPay{
+		MsgID: req.MsgID, TxnID: req.TxnID, Dialect: req.Dialect, AnswerID: answerID(req.Dialect), OrgID: a.OrgID, PayeeAddr: req.PayeeAddr,
 	}
-	if p.Code != decide.CodeOK {
+}
+
+// renderPay fills the answer's blank.
+func renderPay(r upixml.RespPay, reference string, p decide.PayAnswer) []byte {
+	r.Status, r.Result, r.SettlementAmount, r.Timestamp = string(p.Code), p.Result, p.Settlement, p.Now
+	switch {
+	case p.Code != decide.CodeOK:
 		r.Message = explain(p.Code, p.Message)
+	case p.Result == "":
+		r.ApprovalNum = reference
 	}
 	return r.XML()
 }

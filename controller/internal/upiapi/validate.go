@@ -29,12 +29,10 @@ func (a *API) validate(c *gin.Context) {
 		answer, err = journal.Do(c.Request.Context(), a.Journal, d)
 	}
 	if err != nil {
-		code, status, message, msgID, _ := a.failure(c, err)
-		if msgID == "" {
-			msgID = req.MsgID
-		}
-		a.answer(c, began, "ReqValQr", code, status, upixml.RespValQr{
-			MsgID: msgID, Status: string(code), Message: message, Ts: time.Now(),
+		f := a.failed(c, err, req.MsgID, req.QueryID, req.Dialect)
+		a.answer(c, began, "ReqValQr", f.code, f.status, upixml.RespValQr{
+			MsgID: f.msgID, Status: string(f.code), Message: f.message, Ts: time.Now(),
+			Dialect: f.dialect, QueryID: f.txnID, AnswerID: answerID(f.dialect), OrgID: a.OrgID,
 		}.XML())
 		return
 	}
@@ -71,7 +69,10 @@ func (a *API) readValidate(c *gin.Context) (req upixml.ReqValQr, d decide.Valida
 		// PRD 5.1 step 16: Compute the XML's hashes (SHA-256).
 		RequestHash: sha256.Sum256(doc),
 	}
-	d.Render = func(v decide.ValidateAnswer) []byte { return renderValidate(req, d, v) }
+	blank := upixml.RespValQr{
+		MsgID: req.MsgID, Dialect: req.Dialect, QueryID: req.QueryID, AnswerID: answerID(req.Dialect), OrgID: a.OrgID,
+	}
+	d.Render = func(v decide.ValidateAnswer) []byte { return renderValidate(blank, d, v) }
 	// PRD 5.1 step 7: Determine validation_type (DOMESTIC or INTERNATIONAL).
 	if req.Curr != quote.INR {
 		if err := a.convert(c.Request.Context(), &d); err != nil {
@@ -141,16 +142,21 @@ func (a *API) validatePayee(ctx context.Context, orgID, tr string, named protoco
 	return a.payee(org.DefaultPayee), nil
 }
 
-func renderValidate(req upixml.ReqValQr, d decide.Validate, v decide.ValidateAnswer) []byte {
+// renderValidate fills the answer's blank.
+func renderValidate(r upixml.RespValQr, d decide.Validate, v decide.ValidateAnswer) []byte {
 	// PRD 5.1 step 18: Build RespValQr with token and timestamp.
 	// PRD 5.1 step 19: gourmet@mercury (the timeout VPA) is validated as any other;
 	// its payment is what times out.
-	r := upixml.RespValQr{MsgID: req.MsgID, Status: string(v.Code), Ts: v.Now}
+	r.Status, r.Ts = string(v.Code), v.Now
 	if v.Code != decide.CodeOK {
 		r.Message = explain(v.Code, v.Message)
 		return r.XML()
 	}
 	r.VerToken, r.ExpiresAt = v.Token, v.ExpiresAt
+	if d.Currency != quote.INR {
+		r.BaseAmount, r.BaseCurr = protocol.Paise(d.Base), d.Currency
+		r.FxRate, r.InrAmount = d.Rate.String(), d.Amount
+	}
 	return r.XML()
 }
 

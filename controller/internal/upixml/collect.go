@@ -1,8 +1,6 @@
 package upixml
 
 import (
-	"regexp"
-	"strconv"
 	"time"
 
 	"github.com/galla-pay/galla/protocol"
@@ -35,20 +33,22 @@ type ReqCollect struct {
 
 // XML writes the message as RespValQr.XML does.
 func (m ReqCollect) XML() []byte {
-	w := begin("ReqCollect")
-	w.text("MsgID", m.MsgID)
-	w.time("Ts", m.Ts)
-	w.text("OrgID", m.OrgID)
-	w.text("TxnID", m.TxnID)
-	w.text("Kind", m.Kind)
-	w.text("PayerAddr", m.PayerAddr)
-	w.text("PayerMobile", m.PayerMobile)
-	w.text("PayeeAddr", m.PayeeAddr)
-	w.text("Amount", m.Amount.Rupees())
-	w.text("Curr", "INR")
-	w.text("Note", m.Note)
+	var on page
+	w := writer(on[:0])
+	w = w.begin("ReqCollect")
+	w = w.element("MsgID", m.MsgID)
+	w = w.time("Ts", m.Ts)
+	w = w.element("OrgID", m.OrgID)
+	w = w.element("TxnID", m.TxnID)
+	w = w.element("Kind", m.Kind)
+	w = w.element("PayerAddr", m.PayerAddr)
+	w = w.element("PayerMobile", m.PayerMobile)
+	w = w.element("PayeeAddr", m.PayeeAddr)
+	w = w.amount("Amount", m.Amount)
+	w = w.element("Curr", "INR")
+	w = w.element("Note", m.Note)
 	if m.ExpireAfter > 0 {
-		w.text("ExpireAfter", strconv.FormatInt(m.ExpireAfter, 10))
+		w = w.integer("ExpireAfter", m.ExpireAfter)
 	}
 	return w.end("ReqCollect")
 }
@@ -65,10 +65,11 @@ type RespCollect struct {
 // ParseRespCollect reads a RespCollect. Its error is an *Error of code BR, and
 // then the message is the zero value.
 func ParseRespCollect(doc []byte) (RespCollect, error) {
-	f := open(doc, "RespCollect")
+	var f fields
+	f.open(doc, "RespCollect")
 	m := RespCollect{
-		MsgID: f.optional("MsgID", messageID), Status: f.form("Status", status), Message: f.text["Message"],
-		TxnID: f.optional("TxnID", messageID), Ts: f.time("Ts"),
+		MsgID: f.optional(fieldMsgID, isMessageID), Status: f.form(fieldStatus, isStatus), Message: string(f.text(fieldMessage)),
+		TxnID: f.optional(fieldTxnID, isMessageID), Ts: f.time(fieldTs),
 	}
 	if f.refusal != nil {
 		return RespCollect{}, f.refusal
@@ -96,53 +97,31 @@ type ReqCollectResult struct {
 	Rrn       string         // of a success
 }
 
-var (
-	status        = regexp.MustCompile(`^[A-Z0-9]{2,16}$`)
-	collectStatus = regexp.MustCompile(`^(SUCCESS|DECLINED|EXPIRED)$`)
-	txnStatus     = regexp.MustCompile(`^(SUCCESS|FAILED|PENDING|REVERSED)$`)
-	rrn           = regexp.MustCompile(`^[A-Za-z0-9]{1,35}$`)
-)
-
 // ParseReqCollectResult reads a ReqCollectResult. Its error is an *Error of code
 // BR, and then the message is the zero value.
 func ParseReqCollectResult(doc []byte) (ReqCollectResult, error) {
-	f := open(doc, "ReqCollectResult")
+	var f fields
+	f.open(doc, "ReqCollectResult")
 	m := ReqCollectResult{
-		MsgID:    f.form("MsgID", messageID),
-		Ts:       f.time("Ts"),
-		OrgID:    f.form("OrgID", messageID),
-		OrgTxnID: f.form("OrgTxnID", messageID),
-		TxnID:    f.form("TxnID", messageID),
-		Status:   f.form("Status", collectStatus),
-		Amount:   f.money("Amount"),
+		MsgID:    f.form(fieldMsgID, isMessageID),
+		Ts:       f.time(fieldTs),
+		OrgID:    f.form(fieldOrgID, isMessageID),
+		OrgTxnID: f.form(fieldOrgTxnID, isMessageID),
+		TxnID:    f.form(fieldTxnID, isMessageID),
+		Status:   f.form(fieldStatus, isCollectStatus),
+		Amount:   f.money(fieldAmount, 1),
 	}
-	paid := m.Status == CollectSuccess
-	m.PayerAddr = f.address("PayerAddr", !paid)
-	if paid {
-		m.Rrn = f.form("Rrn", rrn)
+	if m.Status == CollectSuccess {
+		m.PayerAddr = f.address(fieldPayerAddr)
+		m.Rrn = f.form(fieldRrn, isRrn)
 	} else {
-		m.Rrn = f.optional("Rrn", rrn)
+		m.PayerAddr = f.optionalAddress(fieldPayerAddr)
+		m.Rrn = f.optional(fieldRrn, isRrn)
 	}
 	if f.refusal != nil {
 		return ReqCollectResult{}, f.refusal
 	}
 	return m, nil
-}
-
-// money reads an amount above nothing: a collect request has no other floor.
-func (f *fields) money(name string) protocol.Paise {
-	text, ok := f.get(name)
-	if !ok {
-		return 0
-	}
-	amount, err := protocol.ParseRupees(text)
-	switch {
-	case err != nil:
-		f.refuse("element " + name + " is not an amount with at most two decimals")
-	case amount <= 0:
-		f.refuse("element " + name + " is nothing")
-	}
-	return amount
 }
 
 // RespCollectResult answers a ReqCollectResult. Result is REVERSED where the
@@ -158,12 +137,14 @@ type RespCollectResult struct {
 
 // XML writes the message as RespValQr.XML does.
 func (m RespCollectResult) XML() []byte {
-	w := begin("RespCollectResult")
-	w.text("MsgID", m.MsgID)
-	w.text("Status", m.Status)
-	w.text("Message", m.Message)
-	w.text("Result", m.Result)
-	w.text("TxnID", m.TxnID)
-	w.time("Ts", m.Ts)
+	var on page
+	w := writer(on[:0])
+	w = w.begin("RespCollectResult")
+	w = w.element("MsgID", m.MsgID)
+	w = w.element("Status", m.Status)
+	w = w.element("Message", m.Message)
+	w = w.element("Result", m.Result)
+	w = w.element("TxnID", m.TxnID)
+	w = w.time("Ts", m.Ts)
 	return w.end("RespCollectResult")
 }

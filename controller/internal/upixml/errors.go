@@ -14,8 +14,12 @@ const (
 type Error struct {
 	Code    string
 	MsgID   string // "" if it could not be read
-	TxnID   string // likewise; ReqPay only
+	TxnID   string // likewise; ReqPay's, or in NPCI's dialect the Txn's id of any message
 	Message string // for the sender: names the element, never quotes a value
+
+	// Dialect is that of the message, for the answer; the PRD's where it was not
+	// read so far.
+	Dialect Dialect
 }
 
 // Error returns the code and the message.

@@ -1,11 +1,10 @@
 package upixml
 
 import (
-	"regexp"
+	"encoding/base64"
 	"time"
 
 	"github.com/galla-pay/galla/protocol"
-	"github.com/galla-pay/galla/protocol/upiuri"
 )
 
 // MinAmount is the least amount of a message: one rupee, or one whole unit of
@@ -20,10 +19,13 @@ type ReqValQr struct {
 	OrgID     string
 	Curr      string         // three capital letters
 	Amount    protocol.Paise // hundredths of Curr, which is paise for INR; at least MinAmount
-	MCC       string         // four digits; informational
+	MCC       string         // four digits; informational; in NPCI's dialect perhaps ""
 	RefURL    string         // readable by ParseRefUrl, though perhaps not a dynamic QR
 	PayeeAddr string         // optional
-	TxnRef    string         // optional
+	TxnRef    string         // optional; none in NPCI's dialect
+
+	Dialect Dialect
+	QueryID string // NPCI's dialect: the Txn's id, which the answer repeats
 }
 
 // Ref reads the RefUrl. The only error that is left for it is ErrNotDynamic.
@@ -39,6 +41,9 @@ type ReqPay struct {
 	PayerAddr string
 	PayeeAddr string
 	Timestamp time.Time
+
+	Dialect Dialect
+	OrgID   string // NPCI's dialect: who says that it sends; "" in the PRD's, which does not say
 }
 
 // ReqChkTxn asks how a ReqPay ended (upi-switch: Messages).
@@ -47,38 +52,35 @@ type ReqChkTxn struct {
 	Ts       time.Time
 	OrgID    string
 	OrgTxnID string // ReqPay's TxnID
-}
 
-// The forms of the fields. Ids are wider than NPCI's 35 letters, so that no
-// sender fails for its own numbering.
-var (
-	messageID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
-	txnRef    = regexp.MustCompile(`^[A-Za-z0-9._-]{1,35}$`)
-	currency  = regexp.MustCompile(`^[A-Z]{3}$`)
-	mcc       = regexp.MustCompile(`^[0-9]{4}$`)
-	token     = regexp.MustCompile(`^[!-~]{1,64}$`)
-	refURL    = regexp.MustCompile(`^[!-~]+$`) // upiuri bounds what it holds
-)
+	Dialect Dialect
+	QueryID string // NPCI's dialect: the Txn's own id, which the answer repeats
+}
 
 // ParseReqValQr reads a ReqValQr. Its error is an *Error of code BR, and then
 // the message is the zero value.
 func ParseReqValQr(doc []byte) (ReqValQr, error) {
-	f := open(doc, "ReqValQr")
+	var f fields
+	f.open(doc, "ReqValQr")
 	m := ReqValQr{
-		MsgID:     f.form("MsgID", messageID),
-		Ts:        f.time("Ts"),
-		OrgID:     f.form("OrgID", messageID),
-		Curr:      f.form("Curr", currency),
-		Amount:    f.amount("Amount"),
-		MCC:       f.form("Mcc", mcc),
-		RefURL:    f.form("RefUrl", refURL),
-		PayeeAddr: f.address("PayeeAddr", true),
-		TxnRef:    f.optional("TxnRef", txnRef),
+		MsgID:     f.form(fieldMsgID, isMessageID),
+		Ts:        f.time(fieldTs),
+		OrgID:     f.form(fieldOrgID, isMessageID),
+		Curr:      f.form(fieldCurr, isCurrency),
+		Amount:    f.money(fieldAmount, MinAmount),
+		PayeeAddr: f.optionalAddress(fieldPayeeAddr),
+		Dialect:   f.dialect,
 	}
-	if f.refusal == nil {
-		if _, refusal := parseRefURL(m.RefURL); refusal != nil && refusal.Code == CodeBadRequest {
-			f.refuse(refusal.Message)
-		}
+	if f.dialect == DialectNPCI {
+		m.QueryID = f.form(fieldQueryID, isMessageID)
+		m.MCC = f.optional(fieldMcc, isMCC)
+		f.samePayerAmount(m.Amount, m.Curr)
+		m.RefURL = f.query()
+	} else {
+		m.MCC = f.form(fieldMcc, isMCC)
+		m.RefURL = f.form(fieldRefURL, isVisible)
+		m.TxnRef = f.optional(fieldTxnRef, isTxnRef)
+		f.refURL(m.RefURL)
 	}
 	if f.refusal != nil {
 		return ReqValQr{}, f.refusal
@@ -86,19 +88,73 @@ func ParseReqValQr(doc []byte) (ReqValQr, error) {
 	return m, nil
 }
 
+// refURL refuses a RefUrl that is none, and takes one that is not dynamic.
+func (f *fields) refURL(refURL string) Ref {
+	if f.refusal != nil {
+		return Ref{}
+	}
+	ref, refusal := parseRefURL(refURL)
+	if refusal != nil && refusal.Code == CodeBadRequest {
+		f.fail(refusal.Message)
+	}
+	return ref
+}
+
+// query is what NPCI's dialect has for a RefUrl: the query of the QR, or its
+// whole link, written out. The Txn's initiationMode must be the link's, and does
+// for a link where there is none.
+func (f *fields) query() string {
+	mode := f.optional(fieldMode, isMode)
+	if !f.has(fieldQuery) && mode != "" {
+		return base64.RawURLEncoding.EncodeToString([]byte("mode=" + mode))
+	}
+	text, ok := f.need(fieldQuery)
+	if !ok {
+		return ""
+	}
+	ref, refusal := parseLink(string(text))
+	switch {
+	case refusal != nil && refusal.Code == CodeBadRequest:
+		f.wrong(fieldQuery, "cannot be read: "+refusal.Message)
+	case mode != "" && mode != ref.Mode:
+		f.wrong(fieldMode, "is not what the QR says")
+	}
+	return base64.RawURLEncoding.EncodeToString(text)
+}
+
+// samePayerAmount refuses a payer who is to pay, if the message says, something
+// else than the payee gets.
+func (f *fields) samePayerAmount(amount protocol.Paise, curr string) {
+	if f.has(fieldPayerAmount) && f.money(fieldPayerAmount, MinAmount) != amount {
+		f.wrong(fieldPayerAmount, "is not the payee's")
+	}
+	if f.has(fieldPayerCurr) && f.form(fieldPayerCurr, isCurrency) != curr {
+		f.wrong(fieldPayerCurr, "is not the payee's")
+	}
+}
+
 // ParseReqPay reads a ReqPay. Its error is an *Error of code BR, and then the
 // message is the zero value.
 func ParseReqPay(doc []byte) (ReqPay, error) {
-	f := open(doc, "ReqPay")
+	var f fields
+	f.open(doc, "ReqPay")
 	m := ReqPay{
-		MsgID:     f.form("MsgID", messageID),
-		TxnID:     f.form("TxnID", messageID),
-		VerToken:  f.form("VerToken", token),
-		Amount:    f.amount("Amount"),
-		Curr:      f.form("Curr", currency),
-		PayerAddr: f.address("PayerAddr", false),
-		PayeeAddr: f.address("PayeeAddr", false),
-		Timestamp: f.time("Timestamp"),
+		MsgID:     f.form(fieldMsgID, isMessageID),
+		TxnID:     f.form(fieldTxnID, isMessageID),
+		VerToken:  f.form(fieldVerToken, isToken),
+		Amount:    f.money(fieldAmount, MinAmount),
+		Curr:      f.form(fieldCurr, isCurrency),
+		PayerAddr: f.address(fieldPayerAddr),
+		PayeeAddr: f.address(fieldPayeeAddr),
+		Dialect:   f.dialect,
+	}
+	if f.dialect == DialectNPCI {
+		m.OrgID = f.form(fieldOrgID, isMessageID)
+		m.Timestamp = f.time(fieldTs)
+		f.samePayerAmount(m.Amount, m.Curr)
+		f.txnType("PAY")
+	} else {
+		m.Timestamp = f.time(fieldTimestamp)
 	}
 	if f.refusal != nil {
 		return ReqPay{}, f.refusal
@@ -106,111 +162,31 @@ func ParseReqPay(doc []byte) (ReqPay, error) {
 	return m, nil
 }
 
+// txnType refuses a Txn of another type: a COLLECT, say, is a ReqPay as well.
+func (f *fields) txnType(want string) {
+	if text, ok := f.need(fieldType); ok && string(text) != want {
+		f.wrong(fieldType, "is not "+want)
+	}
+}
+
 // ParseReqChkTxn reads a ReqChkTxn. Its error is an *Error of code BR, and then
 // the message is the zero value.
 func ParseReqChkTxn(doc []byte) (ReqChkTxn, error) {
-	f := open(doc, "ReqChkTxn")
+	var f fields
+	f.open(doc, "ReqChkTxn")
 	m := ReqChkTxn{
-		MsgID:    f.form("MsgID", messageID),
-		Ts:       f.time("Ts"),
-		OrgID:    f.form("OrgID", messageID),
-		OrgTxnID: f.form("OrgTxnID", messageID),
+		MsgID:    f.form(fieldMsgID, isMessageID),
+		Ts:       f.time(fieldTs),
+		OrgID:    f.form(fieldOrgID, isMessageID),
+		OrgTxnID: f.form(fieldOrgTxnID, isMessageID),
+		Dialect:  f.dialect,
+	}
+	if f.dialect == DialectNPCI {
+		m.QueryID = f.form(fieldQueryID, isMessageID)
+		f.txnType("ChkTxn")
 	}
 	if f.refusal != nil {
 		return ReqChkTxn{}, f.refusal
 	}
 	return m, nil
-}
-
-// fields reads the fields of one message and keeps the first refusal.
-type fields struct {
-	document
-	refusal *Error
-}
-
-func open(doc []byte, root string) *fields {
-	found, err := scan(doc)
-	if err != nil {
-		return &fields{refusal: err.(*Error)} // scan returns nothing else
-	}
-	f := &fields{document: found}
-	if found.root != root {
-		f.refuse("the root element is not " + root)
-	}
-	return f
-}
-
-func (f *fields) refuse(message string) {
-	if f.refusal != nil {
-		return
-	}
-	f.refusal = bad(message)
-	f.refusal.MsgID, f.refusal.TxnID = f.ids()
-}
-
-// get returns the text of an element that must be there.
-func (f *fields) get(name string) (string, bool) {
-	if f.refusal != nil {
-		return "", false
-	}
-	text := f.text[name]
-	if text == "" {
-		f.refuse("element " + name + " is missing or empty")
-		return "", false
-	}
-	return text, true
-}
-
-func (f *fields) form(name string, form *regexp.Regexp) string {
-	text, ok := f.get(name)
-	if ok && !form.MatchString(text) {
-		f.refuse("element " + name + " does not have its form")
-	}
-	return text
-}
-
-// optional takes an empty element for one that is not there.
-func (f *fields) optional(name string, form *regexp.Regexp) string {
-	if f.text[name] == "" {
-		return ""
-	}
-	return f.form(name, form)
-}
-
-func (f *fields) address(name string, optional bool) string {
-	if optional && f.text[name] == "" {
-		return ""
-	}
-	text, ok := f.get(name)
-	if ok && !upiuri.ValidVPA(text) {
-		f.refuse("element " + name + " is not a UPI address")
-	}
-	return text
-}
-
-func (f *fields) amount(name string) protocol.Paise {
-	text, ok := f.get(name)
-	if !ok {
-		return 0
-	}
-	amount, err := protocol.ParseRupees(text)
-	switch {
-	case err != nil:
-		f.refuse("element " + name + " is not an amount with at most two decimals")
-	case amount < MinAmount:
-		f.refuse("element " + name + " is below 1.00")
-	}
-	return amount
-}
-
-func (f *fields) time(name string) time.Time {
-	text, ok := f.get(name)
-	if !ok {
-		return time.Time{}
-	}
-	t, err := upiuri.ParseTime(text)
-	if err != nil {
-		f.refuse("element " + name + " is not a time like 2026-06-12T10:30:00Z")
-	}
-	return t
 }

@@ -26,15 +26,17 @@ type ReqRefund struct {
 
 // XML writes the message as RespValQr.XML does.
 func (m ReqRefund) XML() []byte {
-	w := begin("ReqRefund")
-	w.text("MsgID", m.MsgID)
-	w.time("Ts", m.Ts)
-	w.text("OrgID", m.OrgID)
-	w.text("TxnID", m.TxnID)
-	w.text("OrgTxnID", m.OrgTxnID)
-	w.text("Type", m.Type)
-	w.text("Amount", m.Amount.Rupees())
-	w.text("PayeeAddr", m.PayeeAddr)
+	var on page
+	w := writer(on[:0])
+	w = w.begin("ReqRefund")
+	w = w.element("MsgID", m.MsgID)
+	w = w.time("Ts", m.Ts)
+	w = w.element("OrgID", m.OrgID)
+	w = w.element("TxnID", m.TxnID)
+	w = w.element("OrgTxnID", m.OrgTxnID)
+	w = w.element("Type", m.Type)
+	w = w.amount("Amount", m.Amount)
+	w = w.element("PayeeAddr", m.PayeeAddr)
 	return w.end("ReqRefund")
 }
 
@@ -52,13 +54,14 @@ type RespRefund struct {
 // ParseRespRefund reads a RespRefund. Its error is an *Error of code BR, and then
 // the message is the zero value.
 func ParseRespRefund(doc []byte) (RespRefund, error) {
-	f := open(doc, "RespRefund")
+	var f fields
+	f.open(doc, "RespRefund")
 	m := RespRefund{
-		MsgID: f.optional("MsgID", messageID), Status: f.form("Status", status), Message: f.text["Message"],
-		TxnID: f.optional("TxnID", messageID), Rrn: f.optional("Rrn", rrn), Ts: f.time("Ts"),
+		MsgID: f.optional(fieldMsgID, isMessageID), Status: f.form(fieldStatus, isStatus), Message: string(f.text(fieldMessage)),
+		TxnID: f.optional(fieldTxnID, isMessageID), Rrn: f.optional(fieldRrn, isRrn), Ts: f.time(fieldTs),
 	}
-	if m.Status == "00" && m.Rrn == "" {
-		f.refuse("element Rrn is missing or empty")
+	if m.Status == "00" {
+		f.need(fieldRrn)
 	}
 	if f.refusal != nil {
 		return RespRefund{}, f.refusal
@@ -68,36 +71,38 @@ func ParseRespRefund(doc []byte) (RespRefund, error) {
 
 // XML writes the message as RespValQr.XML does.
 func (m ReqChkTxn) XML() []byte {
-	w := begin("ReqChkTxn")
-	w.text("MsgID", m.MsgID)
-	w.time("Ts", m.Ts)
-	w.text("OrgID", m.OrgID)
-	w.text("OrgTxnID", m.OrgTxnID)
+	var on page
+	w := writer(on[:0])
+	w = w.begin("ReqChkTxn")
+	w = w.element("MsgID", m.MsgID)
+	w = w.time("Ts", m.Ts)
+	w = w.element("OrgID", m.OrgID)
+	w = w.element("OrgTxnID", m.OrgTxnID)
 	return w.end("ReqChkTxn")
 }
 
 // ParseRespChkTxn reads a RespChkTxn. Its error is an *Error of code BR, and then
 // the message is the zero value.
 func ParseRespChkTxn(doc []byte) (RespChkTxn, error) {
-	f := open(doc, "RespChkTxn")
+	var f fields
+	f.open(doc, "RespChkTxn")
+	if f.dialect != DialectPRD {
+		f.fail("an answer is read in the PRD's dialect alone")
+	}
 	m := RespChkTxn{
-		MsgID: f.optional("MsgID", messageID), Status: f.form("Status", status), Message: f.text["Message"],
-		TxnID: f.optional("TxnID", messageID), CreditTxnID: f.optional("CreditTxnID", messageID),
-		Rrn: f.optional("Rrn", rrn), Ts: f.time("Ts"),
+		MsgID: f.optional(fieldMsgID, isMessageID), Status: f.form(fieldStatus, isStatus), Message: string(f.text(fieldMessage)),
+		TxnID: f.optional(fieldTxnID, isMessageID), CreditTxnID: f.optional(fieldCreditTxnID, isMessageID),
+		Rrn: f.optional(fieldRrn, isRrn), Ts: f.time(fieldTs),
 	}
 	if m.Status == "00" {
-		m.TxnStatus = f.form("TxnStatus", txnStatus)
-		m.Amount = f.money("Amount")
-		if m.TxnStatus == "SUCCESS" && m.Rrn == "" {
-			f.refuse("element Rrn is missing or empty")
+		m.TxnStatus = f.form(fieldTxnStatus, isTxnStatus)
+		m.Amount = f.money(fieldAmount, 1)
+		if m.TxnStatus == "SUCCESS" {
+			f.need(fieldRrn)
 		}
 	}
-	if f.text["SettlementAmount"] != "" {
-		settled, err := protocol.ParseRupees(f.text["SettlementAmount"])
-		if err != nil {
-			f.refuse("element SettlementAmount is not an amount with at most two decimals")
-		}
-		m.SettlementAmount = settled
+	if f.has(fieldSettlementAmount) {
+		m.SettlementAmount = f.money(fieldSettlementAmount, 0)
 	}
 	if f.refusal != nil {
 		return RespChkTxn{}, f.refusal

@@ -37,7 +37,17 @@ func parseRefURL(refURL string) (Ref, *Error) {
 	if err != nil {
 		return Ref{}, bad("element RefUrl is not base64")
 	}
-	query, whole := strings.CutPrefix(string(data), linkStart)
+	ref, refusal := parseLink(string(data))
+	if refusal != nil && refusal.Code == CodeBadRequest {
+		refusal.Message = "element RefUrl: " + refusal.Message
+	}
+	return ref, refusal
+}
+
+// parseLink reads a query string or a whole upi://pay link. Of one that is not
+// dynamic it returns the link beside the refusal.
+func parseLink(written string) (Ref, *Error) {
+	query, whole := strings.CutPrefix(written, linkStart)
 	read, text := upiuri.ParseQuery, query
 	if whole {
 		read, text = upiuri.Parse, linkStart+query
@@ -45,10 +55,11 @@ func parseRefURL(refURL string) (Ref, *Error) {
 	link, err := read(text)
 	if err != nil {
 		// The messages of upiuri quote no value.
-		return Ref{}, bad("element RefUrl: " + err.Error())
+		return Ref{}, bad(err.Error())
 	}
+	ref := Ref{Link: link, Text: linkStart + query}
 	if link.Mode != upiuri.ModeDynamic {
-		return Ref{}, &Error{Code: CodeNotDynamic, Message: "the QR is not a dynamic one: its mode is not 16"}
+		return ref, &Error{Code: CodeNotDynamic, Message: "the QR is not a dynamic one: its mode is not 16"}
 	}
-	return Ref{Link: link, Text: linkStart + query}, nil
+	return ref, nil
 }

@@ -1,332 +1,258 @@
 package upixml
 
 import (
-	"bytes"
-	"encoding/xml"
-	"errors"
-	"io"
-	"regexp"
-	"strings"
-	"unicode/utf8"
+	"github.com/galla-pay/galla/controller/internal/upixml/token"
 )
 
-// Limits of a document (upi-switch: Messages).
-const (
-	MaxBytes      = 64 << 10
-	maxLevels     = 32
-	maxAttributes = 32
-)
+// MaxBytes is the length of the longest document (upi-switch: Messages).
+const MaxBytes = token.MaxBytes
 
 const dsigNamespace = "http://www.w3.org/2000/09/xmldsig#"
 
-// shapes names the messages and the children of their roots. Signature is a
-// child of each.
-var shapes = map[string][]string{
-	"ReqValQr":   {"MsgID", "Ts", "OrgID", "Curr", "Amount", "Mcc", "RefUrl", "PayeeAddr", "TxnRef"},
-	"ReqPay":     {"MsgID", "TxnID", "VerToken", "Amount", "Curr", "PayerAddr", "PayeeAddr", "Timestamp"},
-	"ReqChkTxn":  {"MsgID", "Ts", "OrgID", "OrgTxnID"},
-	"RespValQr":  {"MsgID", "Status", "Message", "VerToken", "ExpiresAt", "Ts"},
-	"RespPay":    {"MsgID", "Status", "Message", "Result", "TxnID", "SettlementAmount", "Timestamp"},
-	"RespChkTxn": {"MsgID", "Status", "Message", "TxnID", "TxnStatus", "CreditTxnID", "Amount", "SettlementAmount", "Rrn", "Ts"},
-
-	"ReqCollect": {"MsgID", "Ts", "OrgID", "TxnID", "Kind", "PayerAddr", "PayerMobile", "PayeeAddr", "Amount", "Curr", "Note",
-		"ExpireAfter"},
-	"RespCollect":       {"MsgID", "Status", "Message", "TxnID", "Ts"},
-	"ReqCollectResult":  {"MsgID", "Ts", "OrgID", "OrgTxnID", "TxnID", "Status", "PayerAddr", "Amount", "Rrn"},
-	"RespCollectResult": {"MsgID", "Status", "Message", "Result", "TxnID", "Ts"},
-	"ReqRefund":         {"MsgID", "Ts", "OrgID", "TxnID", "OrgTxnID", "Type", "Amount", "PayeeAddr"},
-	"RespRefund":        {"MsgID", "Status", "Message", "TxnID", "Rrn", "Ts"},
-}
-
-// document is what one pass over the tokens found.
+// document is what one pass over the tokens found. It refers to the document's
+// bytes and owns nothing but the id.
 type document struct {
-	root   string
-	id     string            // the root's Id
-	text   map[string]string // of the known elements that are there
-	signed bool              // a Signature with children
+	doc     []byte
+	shape   *shape // nil before the root
+	root    string
+	dialect Dialect
+	id      string // the root's Id
+	signed  bool   // a Signature with children
+
+	values  [fieldCount]part
+	present uint64 // a bit for each field that is there
+	escaped uint64 // and for each whose text is not what it means
 }
 
-// level is one open element.
-type level struct {
-	name     xml.Name          // as written: Space is the prefix
-	ns       string            // resolved: "" or XML-DSig's
-	prefixes map[string]string // declared here
-	known    string            // the known element that it is, or ""
-	text     []byte            // its text, if known
-}
+// part is a part of the document.
+type part struct{ from, to int32 }
 
-// scanner checks the rules of the package comment token by token.
-type scanner struct {
-	doc       document
-	open      []level
-	signature int // depth of the open Signature, 0 outside
-	seenSig   bool
-	ids       map[string]bool
-}
-
-// scan reads doc by the rules of the package comment. Its error is an *Error of
-// code BR that carries the ids read so far.
-func scan(doc []byte) (document, error) {
-	s := &scanner{doc: document{text: map[string]string{}}, ids: map[string]bool{}}
-	if refusal := s.run(doc); refusal != nil {
-		refusal.MsgID, refusal.TxnID = s.doc.ids()
-		return document{}, refusal
-	}
-	return s.doc, nil
-}
-
-func (s *scanner) run(doc []byte) *Error {
-	switch {
-	case len(doc) > MaxBytes:
-		return bad("the message is longer than 64 KiB")
-	case !utf8.Valid(doc):
-		return bad("the message is not UTF-8")
-	}
-	d := xml.NewDecoder(bytes.NewReader(doc))
-	for {
-		at := d.InputOffset()
-		token, err := d.RawToken()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return bad("the message is not well-formed XML")
-		}
-		if refusal := s.token(token, doc[at:d.InputOffset()], at); refusal != nil {
-			return refusal
-		}
-	}
-	switch {
-	case s.doc.root == "":
-		return bad("the message has no root element")
-	case len(s.open) > 0:
-		return bad("the message ends before its root element does")
-	}
-	return nil
-}
-
-func (s *scanner) token(token xml.Token, raw []byte, at int64) *Error {
-	switch token := token.(type) {
-	case xml.StartElement:
-		return s.start(token)
-	case xml.EndElement:
-		return s.end(token)
-	case xml.CharData:
-		if bytes.HasPrefix(raw, []byte("<!")) {
-			return bad("CDATA sections are not allowed")
-		}
-		return s.text(token)
-	case xml.ProcInst:
-		if at != 0 || !declaration.Match(raw) {
-			return bad("processing instructions are not allowed")
-		}
-		return nil
-	case xml.Comment:
-		return bad("comments are not allowed")
-	default:
-		return bad("a DOCTYPE is not allowed")
-	}
-}
-
-// declaration is the one form of it that is taken.
-var declaration = regexp.MustCompile(`^<\?xml\s+version\s*=\s*("1\.0"|'1\.0')` +
-	`(\s+encoding\s*=\s*("(?i:utf-8)"|'(?i:utf-8)'))?(\s+standalone\s*=\s*("(yes|no)"|'(yes|no)'))?\s*\?>$`)
-
-func (s *scanner) start(token xml.StartElement) *Error {
-	depth := len(s.open) + 1
-	if depth == 1 && s.doc.root != "" {
-		return bad("the message has more than one root element")
-	}
-	if depth > maxLevels {
-		return bad("the message is nested deeper than 32 levels")
-	}
-	if depth > 1 && s.open[depth-2].known != "" {
-		return bad("element " + s.open[depth-2].known + " must hold text alone")
-	}
-	l := level{name: token.Name}
-	if refusal := s.attributes(&l, token.Attr, depth); refusal != nil {
-		return refusal
-	}
-	s.open = append(s.open, l)
-	if refusal := s.place(depth); refusal != nil {
-		s.open = s.open[:depth-1]
-		return refusal
-	}
-	return nil
-}
-
-// place decides what the innermost open element is and whether it may be there.
-func (s *scanner) place(depth int) *Error {
-	l := &s.open[depth-1]
-	local := l.name.Local
-	if strings.Contains(local, ":") {
-		return bad("an element has a colon where no prefix is")
-	}
-	ns, bound := s.namespace(l.name.Space)
-	if !bound {
-		return bad("an element has a prefix that is not XML-DSig's")
-	}
-	l.ns = ns
-
-	if depth == 1 {
-		if _, found := shapes[local]; !found || ns != "" {
-			return bad("the root element is not a message known here")
-		}
-		s.doc.root = local
+// raw is a field as written; "" where it is not there.
+func (d *document) raw(f field) []byte {
+	if d.present&(1<<f) == 0 {
 		return nil
 	}
-	if s.signature > 0 {
-		s.doc.signed = true
-		if ns != dsigNamespace || s.open[s.signature-1].ns != dsigNamespace {
-			return bad("Signature holds an element that is not XML-DSig's")
-		}
-		if local == "Signature" || s.isKnown(local) {
-			return bad("Signature holds an element that belongs beside it")
-		}
-		return nil
-	}
-	if strings.EqualFold(local, "Signature") {
-		switch {
-		case local != "Signature":
-			return bad("element Signature is written in another case")
-		case depth != 2:
-			return bad("element Signature is not a child of the root")
-		case s.seenSig:
-			return bad("element Signature is there twice")
-		}
-		s.seenSig, s.signature = true, depth
-		return nil
-	}
-	if ns != "" {
-		return bad("an element of XML-DSig stands outside Signature")
-	}
-	return s.placeField(l, local, depth)
+	return d.doc[d.values[f].from:d.values[f].to]
 }
 
-func (s *scanner) placeField(l *level, local string, depth int) *Error {
-	for _, known := range shapes[s.doc.root] {
-		if !strings.EqualFold(local, known) {
-			continue
-		}
-		_, twice := s.doc.text[known]
-		switch {
-		case local != known:
-			return bad("element " + known + " is written in another case")
-		case depth != 2:
-			return bad("element " + known + " is not a child of the root")
-		case twice:
-			delete(s.doc.text, known) // neither of the two is to be believed
-			return bad("element " + known + " is there twice")
-		}
-		l.known = known
-		return nil
+// text is a field as it is meant. It allocates only where the field is written
+// with references or with CR.
+func (d *document) text(f field) []byte {
+	raw := d.raw(f)
+	if d.escaped&(1<<f) == 0 {
+		return raw
 	}
-	return nil
+	return token.AppendText(nil, raw)
 }
 
-func (s *scanner) isKnown(local string) bool {
-	for _, known := range shapes[s.doc.root] {
-		if strings.EqualFold(local, known) {
-			return true
-		}
+func (d *document) set(f field, from, to int, plain bool) {
+	d.values[f] = part{int32(from), int32(to)}
+	d.present |= 1 << f
+	d.escaped &^= 1 << f
+	if !plain {
+		d.escaped |= 1 << f
 	}
-	return false
-}
-
-// attributes takes in the namespace declarations of an element and checks its
-// other attributes.
-func (s *scanner) attributes(l *level, attrs []xml.Attr, depth int) *Error {
-	if len(attrs) > maxAttributes {
-		return bad("an element has more than 32 attributes")
-	}
-	// Signature itself is not open yet when its declarations are read.
-	inSignature := s.signature > 0 || depth == 2 && l.name.Local == "Signature"
-	seen := make(map[xml.Name]bool, len(attrs))
-	for _, a := range attrs {
-		if seen[a.Name] {
-			return bad("an element has an attribute twice")
-		}
-		seen[a.Name] = true
-		prefix, declares := a.Name.Local, a.Name.Space == "xmlns"
-		if a.Name.Space == "" && a.Name.Local == "xmlns" {
-			prefix, declares = "", true
-		}
-		switch {
-		case declares:
-			if a.Value != dsigNamespace || prefix == "xml" || prefix == "xmlns" {
-				return bad("a namespace other than XML-DSig's is declared")
-			}
-			if !inSignature && (depth != 1 || prefix == "") {
-				return bad("a namespace is declared where it must not be")
-			}
-			if l.prefixes == nil {
-				l.prefixes = map[string]string{}
-			}
-			l.prefixes[prefix] = a.Value
-		case a.Name.Space != "" || strings.Contains(a.Name.Local, ":"):
-			return bad("an attribute has a prefix")
-		case strings.EqualFold(a.Name.Local, "Id"):
-			if a.Name.Local != "Id" || depth != 1 && !inSignature {
-				return bad("an element other than the root has an Id")
-			}
-			if s.ids[a.Value] {
-				return bad("an Id is there twice")
-			}
-			s.ids[a.Value] = true
-			if depth == 1 {
-				s.doc.id = a.Value
-			}
-		}
-	}
-	return nil
-}
-
-// namespace resolves a prefix through the open elements, the innermost first.
-func (s *scanner) namespace(prefix string) (ns string, bound bool) {
-	for i := len(s.open) - 1; i >= 0; i-- {
-		if ns, found := s.open[i].prefixes[prefix]; found {
-			return ns, true
-		}
-	}
-	return "", prefix == ""
-}
-
-func (s *scanner) end(token xml.EndElement) *Error {
-	depth := len(s.open)
-	if depth == 0 || s.open[depth-1].name != token.Name {
-		return bad("an element is ended that is not open")
-	}
-	l := s.open[depth-1]
-	s.open = s.open[:depth-1]
-	if l.known != "" {
-		s.doc.text[l.known] = string(l.text)
-	}
-	if depth == s.signature {
-		s.signature = 0
-	}
-	return nil
-}
-
-func (s *scanner) text(text []byte) *Error {
-	depth := len(s.open)
-	if depth > 0 && s.open[depth-1].known != "" {
-		s.open[depth-1].text = append(s.open[depth-1].text, text...)
-		return nil
-	}
-	if depth <= 1 && len(bytes.Trim(text, " \t\r\n")) > 0 {
-		return bad("there is text outside the elements")
-	}
-	return nil
 }
 
 // ids returns the ids that an answer carries, each only if it was read and has
 // its form.
-func (d document) ids() (msgID, txnID string) {
-	if messageID.MatchString(d.text["MsgID"]) {
-		msgID = d.text["MsgID"]
+func (d *document) ids() (msgID, txnID string) {
+	if id := d.text(fieldMsgID); isID(id, 64) {
+		msgID = string(id)
 	}
-	if messageID.MatchString(d.text["TxnID"]) {
-		txnID = d.text["TxnID"]
+	for _, f := range [...]field{fieldTxnID, fieldQueryID} {
+		if id := d.text(f); isID(id, 64) {
+			txnID = string(id)
+		}
 	}
 	return msgID, txnID
+}
+
+// refuse makes a refusal that carries what an answer needs.
+func (d *document) refuse(code, message string) *Error {
+	e := &Error{Code: code, Message: message, Dialect: d.dialect}
+	e.MsgID, e.TxnID = d.ids()
+	return e
+}
+
+// Limits of the scanner, beside the tokenizer's.
+const (
+	maxIDs      = 8
+	maxBindings = 8
+)
+
+// What an open element is: the index of a known one, or
+const (
+	levelUnknown   = -1
+	levelSignature = -2 // Signature or below it
+)
+
+// level is one open element.
+type level struct {
+	element  int8
+	dsig     bool // it is in XML-DSig's namespace
+	bindings int8 // in force outside it
+}
+
+// binding is a prefix that is bound: to XML-DSig's namespace, or to NPCI's.
+type binding struct {
+	prefix []byte
+	npci   bool
+}
+
+// scanner checks the rules of the package comment token by token. It lives on
+// the stack.
+type scanner struct {
+	tok           token.Tokenizer
+	doc           document
+	open          [token.MaxLevels]level
+	bindings      [maxBindings]binding
+	bound         int
+	ids           [maxIDs][]byte
+	idCount       int
+	signature     int // depth of the open Signature, 0 outside
+	seenSignature bool
+	seen          uint32 // known elements that were there
+	next          int    // the known element that is likely next
+	text          part   // of the known element that is open
+	plain         bool
+}
+
+// scan reads doc by the rules of the package comment. Its error is an *Error of
+// code BR that carries the ids read so far. It allocates for a refusal, and for
+// the Id of a root that has one, and else not.
+func scan(doc []byte) (document, error) {
+	var s scanner
+	s.doc.doc = doc
+	if message := s.run(); message != "" {
+		return document{}, s.doc.refuse(CodeBadRequest, message)
+	}
+	return s.doc, nil
+}
+
+// run returns why the document is refused, or "".
+func (s *scanner) run() string {
+	s.tok.Reset(s.doc.doc)
+	for {
+		if s.leaf() {
+			continue
+		}
+		kind, err := s.tok.Next()
+		if err != nil {
+			return err.Error()
+		}
+		message := ""
+		switch kind {
+		case token.EOF:
+			return ""
+		case token.Start:
+			message = s.start()
+		case token.End:
+			s.end()
+		case token.Text:
+			message = s.readText()
+		}
+		if message != "" {
+			return message
+		}
+	}
+}
+
+// leaf takes the element that is likely next, or a bare Signature, if it is next
+// and written in the usual way. Nothing is taken here that start, readText and
+// end would not take.
+func (s *scanner) leaf() bool {
+	if s.tok.Depth() != 1 || s.doc.dialect != DialectPRD {
+		return false
+	}
+	if e := s.next; e < len(s.doc.shape.elements) && s.seen&(1<<e) == 0 {
+		known := &s.doc.shape.elements[e]
+		if from, to, ok := s.tok.Leaf(known.name); ok {
+			s.seen |= 1 << e
+			s.next = e + 1
+			s.doc.set(known.text, from, to, true)
+			return true
+		}
+	}
+	if s.seenSignature {
+		return false
+	}
+	_, _, s.seenSignature = s.tok.Leaf("Signature")
+	return s.seenSignature
+}
+
+func (s *scanner) start() string {
+	depth := s.tok.Depth()
+	if depth > 1 {
+		if e := s.open[depth-2].element; e >= 0 && s.doc.shape.elements[e].text != noField {
+			return "element " + s.doc.shape.elements[e].name + " must hold text alone"
+		}
+	}
+	l := &s.open[depth-1]
+	*l = level{element: levelUnknown, bindings: int8(s.bound)}
+	if s.tok.Attributes() > 0 {
+		if message := s.attributes(depth); message != "" {
+			return message
+		}
+	}
+	if message := s.place(l, depth); message != "" {
+		return message
+	}
+	if l.element >= 0 && len(s.doc.shape.elements[l.element].attributes) > 0 {
+		return s.take(&s.doc.shape.elements[l.element])
+	}
+	return ""
+}
+
+func (s *scanner) end() {
+	depth := s.tok.Depth() + 1
+	l := &s.open[depth-1]
+	s.bound = int(l.bindings)
+	if l.element >= 0 {
+		if f := s.doc.shape.elements[l.element].text; f != noField {
+			s.doc.set(f, int(s.text.from), int(s.text.to), s.plain)
+		}
+	}
+	if depth == s.signature {
+		s.signature = 0
+	}
+}
+
+func (s *scanner) readText() string {
+	depth := s.tok.Depth()
+	if depth == 0 || s.tok.Blank() && s.open[depth-1].element <= 0 {
+		return ""
+	}
+	e := s.open[depth-1].element
+	if e < 0 {
+		return ""
+	}
+	if s.doc.shape.elements[e].text == noField {
+		if s.tok.Blank() {
+			return ""
+		}
+		return token.ErrOutside.Error()
+	}
+	// A known element holds text alone, so this is all of it.
+	from, to := s.tok.Span()
+	s.text, s.plain = part{int32(from), int32(to)}, s.tok.Plain()
+	return ""
+}
+
+// begin remembers that the known element was there.
+func (s *scanner) begin(l *level, e int) {
+	l.element = int8(e)
+	s.seen |= 1 << e
+	s.next = e + 1
+	// Nothing of an element before it: an empty one has no text.
+	from, _ := s.tok.Span()
+	s.text, s.plain = part{int32(from), int32(from)}, true
+}
+
+// forget drops what a known element said: of two neither is to be believed.
+func (s *scanner) forget(e *element) {
+	s.doc.present &^= 1 << e.text
+	for _, a := range e.attributes {
+		s.doc.present &^= 1 << a.field
+	}
 }

@@ -1,8 +1,6 @@
 package upixml
 
 import (
-	"bytes"
-	"encoding/xml"
 	"time"
 
 	"github.com/galla-pay/galla/protocol"
@@ -16,7 +14,20 @@ type RespValQr struct {
 	Message   string
 	VerToken  string
 	ExpiresAt time.Time
-	Ts        time.Time
+	// Of an amount that is not in INR (upi-switch: International, fees): what was
+	// asked for, its currency, the rate, and the INR to pay. With
+	// BaseCurr "" none of them is written.
+	BaseAmount protocol.Paise // hundredths of BaseCurr
+	BaseCurr   string
+	FxRate     string // rupees for one BaseCurr, a decimal number
+	InrAmount  protocol.Paise
+	Ts         time.Time
+
+	// NPCI's dialect only.
+	Dialect  Dialect
+	QueryID  string // the ReqValQr's
+	AnswerID string // the answer's own message id; left out if ""
+	OrgID    string // who answers; left out if ""
 }
 
 // RespPay answers a ReqPay (PRD 8.4). The settlement is written even when it is
@@ -30,6 +41,13 @@ type RespPay struct {
 	TxnID            string // "" if it could not be read
 	SettlementAmount protocol.Paise
 	Timestamp        time.Time
+
+	// NPCI's dialect only; left out if "".
+	Dialect     Dialect
+	AnswerID    string // the answer's own message id
+	OrgID       string // who answers
+	PayeeAddr   string
+	ApprovalNum string
 }
 
 // RespChkTxn answers a ReqChkTxn (upi-switch: Messages). An error answer has
@@ -45,78 +63,77 @@ type RespChkTxn struct {
 	SettlementAmount protocol.Paise
 	Rrn              string
 	Ts               time.Time
+
+	// NPCI's dialect only; left out if "".
+	Dialect  Dialect
+	QueryID  string // the ReqChkTxn's
+	AnswerID string // the answer's own message id
+	OrgID    string // who answers
 }
 
-// XML writes the message, indented as the PRD prints it, without declaration
-// and without a line break at the end. Times are in UTC, cut to the second;
-// elements without text are left out.
+// XML writes the message in its dialect, indented as the PRD prints it, without
+// declaration and without a line break at the end. Times are in UTC, cut to the
+// second; elements and attributes without text are left out. It allocates what
+// it returns, and nothing else up to 1 KiB.
 func (m RespValQr) XML() []byte {
-	w := begin("RespValQr")
-	w.text("MsgID", m.MsgID)
-	w.text("Status", m.Status)
-	w.text("Message", m.Message)
-	w.text("VerToken", m.VerToken)
-	w.time("ExpiresAt", m.ExpiresAt)
-	w.time("Ts", m.Ts)
+	if m.Dialect == DialectNPCI {
+		return m.npci()
+	}
+	var on page
+	w := writer(on[:0])
+	w = w.begin("RespValQr")
+	w = w.element("MsgID", m.MsgID)
+	w = w.element("Status", m.Status)
+	w = w.element("Message", m.Message)
+	w = w.element("VerToken", m.VerToken)
+	w = w.time("ExpiresAt", m.ExpiresAt)
+	if m.BaseCurr != "" {
+		w = w.amount("BaseAmount", m.BaseAmount)
+		w = w.element("BaseCurr", m.BaseCurr)
+		w = w.element("FxRate", m.FxRate)
+		w = w.amount("InrAmount", m.InrAmount)
+	}
+	w = w.time("Ts", m.Ts)
 	return w.end("RespValQr")
 }
 
 // XML writes the message as RespValQr.XML does.
 func (m RespPay) XML() []byte {
-	w := begin("RespPay")
-	w.text("MsgID", m.MsgID)
-	w.text("Status", m.Status)
-	w.text("Message", m.Message)
-	w.text("Result", m.Result)
-	w.text("TxnID", m.TxnID)
-	w.text("SettlementAmount", m.SettlementAmount.Rupees())
-	w.time("Timestamp", m.Timestamp)
+	if m.Dialect == DialectNPCI {
+		return m.npci()
+	}
+	var on page
+	w := writer(on[:0])
+	w = w.begin("RespPay")
+	w = w.element("MsgID", m.MsgID)
+	w = w.element("Status", m.Status)
+	w = w.element("Message", m.Message)
+	w = w.element("Result", m.Result)
+	w = w.element("TxnID", m.TxnID)
+	w = w.amount("SettlementAmount", m.SettlementAmount)
+	w = w.time("Timestamp", m.Timestamp)
 	return w.end("RespPay")
 }
 
 // XML writes the message as RespValQr.XML does.
 func (m RespChkTxn) XML() []byte {
-	w := begin("RespChkTxn")
-	w.text("MsgID", m.MsgID)
-	w.text("Status", m.Status)
-	w.text("Message", m.Message)
-	w.text("TxnID", m.TxnID)
+	if m.Dialect == DialectNPCI {
+		return m.npci()
+	}
+	var on page
+	w := writer(on[:0])
+	w = w.begin("RespChkTxn")
+	w = w.element("MsgID", m.MsgID)
+	w = w.element("Status", m.Status)
+	w = w.element("Message", m.Message)
+	w = w.element("TxnID", m.TxnID)
 	if m.TxnStatus != "" {
-		w.text("TxnStatus", m.TxnStatus)
-		w.text("CreditTxnID", m.CreditTxnID)
-		w.text("Amount", m.Amount.Rupees())
-		w.text("SettlementAmount", m.SettlementAmount.Rupees())
+		w = w.element("TxnStatus", m.TxnStatus)
+		w = w.element("CreditTxnID", m.CreditTxnID)
+		w = w.amount("Amount", m.Amount)
+		w = w.amount("SettlementAmount", m.SettlementAmount)
 	}
-	w.text("Rrn", m.Rrn)
-	w.time("Ts", m.Ts)
+	w = w.element("Rrn", m.Rrn)
+	w = w.time("Ts", m.Ts)
 	return w.end("RespChkTxn")
-}
-
-// writer writes one message. A bytes.Buffer cannot fail, so it has no errors.
-type writer struct{ buf bytes.Buffer }
-
-func begin(root string) *writer {
-	w := &writer{}
-	w.buf.WriteString("<" + root + ">\n")
-	return w
-}
-
-func (w *writer) text(name, text string) {
-	if text == "" {
-		return
-	}
-	w.buf.WriteString("  <" + name + ">")
-	_ = xml.EscapeText(&w.buf, []byte(text))
-	w.buf.WriteString("</" + name + ">\n")
-}
-
-func (w *writer) time(name string, t time.Time) {
-	if !t.IsZero() {
-		w.text(name, t.UTC().Format("2006-01-02T15:04:05Z"))
-	}
-}
-
-func (w *writer) end(root string) []byte {
-	w.buf.WriteString("</" + root + ">")
-	return w.buf.Bytes()
 }
