@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs what the tests run against: PostgreSQL, Mosquitto, Chromium, what the
-# examples are written in, and some tools. As root on a Debian-like system by apt, elsewhere it says in one line what
+# Installs what the tests run against: PostgreSQL, Mosquitto, Prometheus, Chromium,
+# what the examples are written in, and some tools. As root on a Debian-like system by apt, elsewhere it says in one line what
 # is missing.
 set -eu
 
@@ -20,6 +20,8 @@ need() { have "$1" || missing="$missing $2"; }
 need postgres postgresql
 need mosquitto mosquitto
 need mosquitto_pub mosquitto-clients
+need prometheus prometheus
+need promtool prometheus
 need zbarimg zbar-tools
 need xmlsec1 xmlsec1
 need chromium chromium

@@ -6,10 +6,11 @@ import (
 	"testing"
 )
 
-// parseYAML reads the part of YAML that deploy/compose.yaml is written in and
-// refuses everything else: block mappings and sequences indented by two spaces,
-// one-line [lists] of scalars, plain or "quoted" scalars, `>-` folded text.
-// Mappings become map[string]any, sequences []any, scalars string, nothing nil.
+// parseYAML reads the part of YAML that deploy/compose.yaml and the settings of
+// Prometheus and Grafana are written in, and refuses everything else: block
+// mappings and sequences indented by two spaces, one-line [lists] of scalars,
+// plain or "quoted" scalars, `>-` folded text. Mappings become map[string]any,
+// sequences []any, scalars string, nothing nil.
 func parseYAML(text string) (any, error) {
 	p := yamlParser{}
 	for i, line := range strings.Split(text, "\n") {
@@ -89,13 +90,24 @@ func (p *yamlParser) sequence(indent int) (any, error) {
 		if line.indent != indent || !ok {
 			return nil, p.fail("not `- item`")
 		}
-		value, err := p.value(item, indent)
+		value, err := p.item(item, indent)
 		if err != nil {
 			return nil, err
 		}
 		list = append(list, value)
 	}
 	return list, nil
+}
+
+// item reads what stands behind a dash: a value, or a mapping whose first key
+// stands there and whose others stand below it.
+func (p *yamlParser) item(text string, indent int) (any, error) {
+	key, rest, ok := strings.Cut(text, ":")
+	if !ok || rest != "" && rest[0] != ' ' || strings.ContainsAny(key, `"[>`) {
+		return p.value(text, indent)
+	}
+	p.lines[p.at].indent, p.lines[p.at].text = indent+2, text
+	return p.mapping(indent + 2)
 }
 
 // value reads what stands behind a key or a dash of the current line, and the
@@ -148,13 +160,14 @@ func (p *yamlParser) scalar(text string) (string, error) {
 
 func TestParseYAML(t *testing.T) {
 	t.Parallel()
-	got, err := parseYAML("# c\na: 1\nb:\n  c: [x, \"y z\"]\n  d:\n    - e=${F:-g}\n    - >-\n      one\n      two\nh:\n")
-	if want := "map[a:1 b:map[c:[x y z] d:[e=${F:-g} one two]] h:<nil>]"; err != nil || fmt.Sprint(got) != want {
+	got, err := parseYAML("# c\na: 1\nb:\n  c: [x, \"y z\"]\n  d:\n    - e=${F:-g}\n    - >-\n      one\n      two\nh:\ni:\n  - j: 1\n    k:\n      - l:\n          m: 2\n  - j: 3\n")
+	if want := "map[a:1 b:map[c:[x y z] d:[e=${F:-g} one two]] h:<nil> i:[map[j:1 k:[map[l:map[m:2]]]] map[j:3]]]"; err != nil || fmt.Sprint(got) != want {
 		t.Errorf("got %v %v, want %s", got, err, want)
 	}
 	for _, bad := range []string{
 		"a: 1\na: 2\n", "a: 1\n b: 2\n", "a:\n    b: 1\n", "a: 1\n  b: 2\n", "a\n", "a: 'x'\n", "a: \"x\n", "a: [x\n",
 		"a:\tb\n", "a: *b\n", "a: x: y\n", "a: b # c\n", "- a\nb: c\n", "a: 1\n- b\n", "{a: b}\n", "a: |\n",
+		"- a: 1\n  a: 2\n", "- a: 1\n - b: 2\n", "- a: 1\n    b: 2\n", "- a b: 1\n",
 	} {
 		if got, err := parseYAML(bad); err == nil {
 			t.Errorf("%q was read as %v", bad, got)

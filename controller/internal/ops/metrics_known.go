@@ -14,7 +14,7 @@ func paymentWords() []string {
 
 // creditWords are the states of a credit (DESIGN 3.2).
 func creditWords() []string {
-	return []string{"received", "applied", "reversing", "reversed", "suspense"}
+	return []string{"received", "applied", "timed_out", "reversing", "reversed", "suspense"}
 }
 
 // networkWords are the messages that we send to the UPI network.
