@@ -7,6 +7,7 @@ import (
 	"github.com/galla-pay/galla/controller/internal/admin"
 	"github.com/galla-pay/galla/controller/internal/decide"
 	"github.com/galla-pay/galla/controller/internal/journal"
+	"github.com/galla-pay/galla/controller/internal/merchant"
 	"github.com/galla-pay/galla/controller/internal/payment"
 )
 
@@ -15,6 +16,7 @@ type paymentRows interface {
 	PaymentByID(ctx context.Context, id string) (payment.Payment, error)
 	Payments(ctx context.Context, q journal.PaymentQuery) ([]payment.Payment, error)
 	Events(ctx context.Context, paymentID string) ([]payment.Record, error)
+	Directory(ctx context.Context) (*merchant.Directory, error)
 }
 
 // payments shows payments to the administration, and settles those whose end
@@ -75,8 +77,13 @@ func (p payments) Resolve(ctx context.Context, id string, e admin.Evidence, acto
 	if err != nil {
 		return admin.Payment{}, err
 	}
+	people, err := p.rows.Directory(ctx)
+	if err != nil {
+		return admin.Payment{}, err
+	}
 	row, err = journal.Do(ctx, p.journal, decide.Resolve{
 		PaymentID: id, Original: row.Original, Paid: e.Paid, Reference: e.Reference, Actor: "operator:" + actor,
+		Fee: decide.FactsOf(people, row.Payee).Fee,
 	})
 	var refused *payment.RefusedError
 	switch {

@@ -261,7 +261,15 @@ func (c *controller) count(changes decide.Changes) {
 				"payment", event.PaymentID)
 		}
 	}
+	timedOut := map[decide.TxnKey]bool{}
+	for _, r := range changes.ReqPays {
+		timedOut[r.TxnKey] = r.Result == decide.ResultTimeout
+	}
 	for _, credit := range append(changes.NewCredits, changes.Credits...) {
+		if timedOut[credit.TxnKey] && credit.State == decide.CreditReversing {
+			c.metrics.CreditEntered("timed_out") // the automatic reversal of a timeout alarms nobody
+			continue
+		}
 		c.metrics.CreditEntered(string(credit.State))
 		if credit.State == decide.CreditReversing || credit.State == decide.CreditSuspense {
 			c.log.Error("credit fits no open payment", "payment", credit.PaymentID, "organisation", credit.OrgID,

@@ -144,7 +144,7 @@ func TestSettlement(t *testing.T) {
 		failed.State, failed.Reason, failed.Settlement = payment.Failed, payment.ReasonUPIPrefix+"IP08", 0
 		pendingRefund := refundOf(all[0], "pending", 1, from.Add(time.Hour))
 		pendingRefund.State, pendingRefund.EndedAt = payment.InProgress, time.Time{}
-		s.add(append(all, failed, pendingRefund)...)
+		s.add(slices.Concat(all, []payment.Payment{failed, pendingRefund})...)
 
 		out := t.TempDir()
 		code, printed, talk := s.settle("--date 2025-11-21 --json --out " + out)

@@ -100,6 +100,7 @@ func (w *Worker) round(ctx context.Context) (more bool, err error) {
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	places := make(chan struct{}, 8) // connections that reading facts may take
+	// PRD 5.1 step 21: Spawn an asynchronous task for additional processing.
 	for _, q := range quotes {
 		places <- struct{}{}
 		wg.Go(func() {

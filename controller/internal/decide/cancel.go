@@ -4,6 +4,8 @@ import (
 	"errors"
 
 	"github.com/galla-pay/galla/controller/internal/payment"
+	"github.com/galla-pay/galla/controller/internal/quote"
+	"github.com/galla-pay/galla/protocol"
 )
 
 // ErrNoPayment: the merchant has no such payment.
@@ -67,7 +69,10 @@ type Resolve struct {
 	Original  string // of a refund, the payment that it gives back
 	Paid      bool
 	Reference string // the UTR or RRN of the evidence, where it was paid
-	Actor     string
+	// Fee is what a payment by UPI is settled at. A card's acquirer takes its own,
+	// and a refund has none.
+	Fee   quote.Fee
+	Actor string
 }
 
 // Needs names the payment, a refund's original, and the credit that the evidence
@@ -89,6 +94,9 @@ func (d Resolve) Decide(tx *Tx) (payment.Payment, error) {
 	if d.Paid {
 		h = payment.Happening{
 			Event: payment.EventResolvedPaid, Actor: d.Actor, Reference: d.Reference, Settlement: p.Amount,
+		}
+		if p.Solution != payment.Refund && p.Instrument != protocol.PayCard {
+			h.Settlement = d.Fee.Settlement(p.Amount)
 		}
 	}
 	replay := p.State.Final()

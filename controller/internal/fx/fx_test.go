@@ -9,7 +9,9 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -209,15 +211,29 @@ func TestSlow(t *testing.T) {
 func TestRun(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var asked []time.Time
-		down, refused := false, 0
-		var log bytes.Buffer
+		var server struct {
+			sync.Mutex
+			down    bool
+			asked   []time.Time
+			refused int
+			log     bytes.Buffer
+		}
+		// set goes on with a server that is up or down, and returns when it was asked
+		// so far.
+		set := func(down bool) []time.Time {
+			server.Lock()
+			defer server.Unlock()
+			server.down = down
+			return slices.Clone(server.asked)
+		}
 		s := source(t, Config{
-			URL: "https://rates.example/?app_id=canary", Log: slog.New(slog.NewTextHandler(&log, nil)),
-			Refused: func() { refused++ },
+			URL: "https://rates.example/?app_id=canary", Log: slog.New(slog.NewTextHandler(&server.log, nil)),
+			Refused: func() { server.refused++ },
 			Transport: answers(func(*http.Request) (int, string, error) {
-				asked = append(asked, time.Now())
-				if down {
+				server.Lock()
+				defer server.Unlock()
+				server.asked = append(server.asked, time.Now())
+				if server.down {
 					return http.StatusServiceUnavailable, "", nil
 				}
 				return http.StatusOK, fmt.Sprintf(`{"base":"INR","timestamp":%d,"rates":{"USD":0.0125}}`, time.Now().Unix()), nil
@@ -225,11 +241,16 @@ func TestRun(t *testing.T) {
 		})
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		go s.Run(ctx)
+		done := make(chan struct{})
+		go func() {
+			s.Run(ctx)
+			close(done)
+		}()
 		synctest.Wait()
 		wantRate(t, s, "USD", "80")
 		time.Sleep(2 * time.Hour)
 		synctest.Wait()
+		asked := set(true)
 		if n := len(asked); n != 3 {
 			t.Fatalf("asked %d times in two hours", n)
 		}
@@ -238,29 +259,29 @@ func TestRun(t *testing.T) {
 				t.Errorf("asked again after %v", since)
 			}
 		}
-		down = true
-		last := asked[len(asked)-1].Truncate(time.Second) // the table's own time
-		asked = nil
+		last := asked[2].Truncate(time.Second) // the table's own time
 		time.Sleep(time.Until(last.Add(24*time.Hour - time.Nanosecond)))
 		synctest.Wait()
 		wantRate(t, s, "USD", "80")
 		time.Sleep(time.Nanosecond)
+		synctest.Wait()
 		wantRate(t, s, "USD", ErrStale.Error())
-		want := firstWait
-		for i, at := range asked[1:] {
-			if since := at.Sub(asked[i]); since > want || since < want*9/10-1 {
+		want, failures := firstWait, set(false)[3:]
+		for i, at := range failures[1:] {
+			if since := at.Sub(failures[i]); since > want || since < want*9/10-1 {
 				t.Errorf("failure %d was tried again after %v, want %v", i+1, since, want)
 			}
 			want = min(2*want, maxWait)
 		}
-		if refused != len(asked) || strings.Contains(log.String(), "canary") || !strings.Contains(log.String(), "HTTP 503") {
-			t.Errorf("%d failures of %d were told; log %.300s", refused, len(asked), log.String())
-		}
-		down = false
 		time.Sleep(maxWait)
 		synctest.Wait()
 		wantRate(t, s, "USD", "80")
 		cancel()
+		<-done
+		told := strings.Count(server.log.String(), "HTTP 503")
+		if server.refused != len(failures) || told != len(failures) || strings.Contains(server.log.String(), "canary") {
+			t.Errorf("of %d failures %d were counted and %d told: %.300s", len(failures), server.refused, told, server.log.String())
+		}
 	})
 }
 

@@ -1,6 +1,7 @@
 package risk_test
 
 import (
+	"math"
 	"reflect"
 	"slices"
 	"strings"
@@ -78,6 +79,15 @@ func TestRules(t *testing.T) {
 		{name: "not above the largest", rules: []risk.Rule{measure("p95")}, amount: 200_000, facts: sampled(uneven...)},
 		{name: "above the smallest", rules: []risk.Rule{measure("p1")}, amount: 1_001, facts: sampled(uneven...),
 			score: 20, text: "outlier: 10.01 is above 200% of 5.00, the p1 of 5 payments in 1h"},
+		{name: "the median of an even number is the lower one", rules: []risk.Rule{measure("p50")}, amount: 600, facts: sampled(600, 500, 400, 300, 200, 100),
+			score: 0},
+		{name: "above it", rules: []risk.Rule{measure("p50")}, amount: 601, facts: sampled(600, 500, 400, 300, 200, 100),
+			score: 20, text: "outlier: 6.01 is above 200% of 3.00, the p50 of 6 payments in 1h"},
+		{name: "amounts that nobody can have paid", rules: []risk.Rule{outlier()}, amount: 800_000, facts: sampled(slices.Repeat([]protocol.Paise{math.MaxInt64}, 5)...)},
+		{name: "amounts below nothing", rules: []risk.Rule{outlier()}, amount: 0, facts: sampled(slices.Repeat([]protocol.Paise{math.MinInt64}, 5)...)},
+		{name: "more payments than a sample has", rules: []risk.Rule{outlier()}, amount: 20_001,
+			facts: sampled(append(slices.Repeat([]protocol.Paise{10_000}, risk.MaxSample), slices.Repeat([]protocol.Paise{protocol.MaxPaise}, 50)...)...),
+			score: 20, text: "outlier: 200.01 is above 200% of 100.00, the mean of 100 payments in 1h"},
 		{name: "the amount itself", rules: []risk.Rule{amount()}, amount: 100_000},
 		{name: "above the amount", rules: []risk.Rule{amount()}, amount: 100_001, score: 10, text: "amount: 1000.01 is above 1000.00"},
 		{name: "scores add up", rules: []risk.Rule{velocity(), amount()}, amount: 100_001, facts: counted(risk.Payer, risk.Payments, 5),
@@ -106,6 +116,16 @@ func TestRules(t *testing.T) {
 				t.Errorf("got  %d %v %v %q\nwant %d %v %v %q", v.Score, v.Limit, v.Refuse, v.Text(), row.score, row.limit, row.refuse, row.text)
 			}
 		})
+	}
+}
+
+// Judging changes no facts: several rules and two phases may share them.
+func TestFactsStayAsTheyWere(t *testing.T) {
+	t.Parallel()
+	f := sampled(500, 100, 400, 200, 300)
+	rules(t, outlier()).Judge(risk.Payment, 1000, f)
+	if got := f.Samples[time.Hour]; !slices.Equal(got, []protocol.Paise{500, 100, 400, 200, 300}) {
+		t.Errorf("the sample is %v", got)
 	}
 }
 

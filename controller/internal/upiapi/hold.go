@@ -71,7 +71,7 @@ func (a *API) hold(c *gin.Context, began time.Time, req upixml.ReqPay, d decide.
 		at: time.Now().Add(wait), blank: a.blankPay(req), plain: c.GetBool(unsignedKey), began: began, wait: wait,
 		hold: decide.Hold{TxnKey: decide.TxnKey{OrgID: d.OrgID, TxnID: d.TxnID}, PaymentID: answer.PaymentID, Token: d.Token},
 	}
-	if conn, _, err := c.Writer.Hijack(); err == nil {
+	if conn, given := socket(c); given {
 		_ = conn.SetDeadline(time.Time{}) // the server's limits are for requests that it answers itself
 		m.conn = conn
 		if !a.holder.keep(m) {
@@ -89,6 +89,23 @@ func (a *API) hold(c *gin.Context, began time.Time, req upixml.ReqPay, d decide.
 		c.Data(http.StatusOK, contentType, body)
 	case <-c.Request.Context().Done(): // the sender is gone; the wait ends all the same
 	}
+}
+
+// socket takes the sender's socket over, where its protocol gives it up.
+func socket(c *gin.Context) (net.Conn, bool) {
+	var under http.ResponseWriter = c.Writer
+	for {
+		wrapped, is := under.(interface{ Unwrap() http.ResponseWriter })
+		if !is {
+			break
+		}
+		under = wrapped.Unwrap()
+	}
+	if _, can := under.(http.Hijacker); !can { // gin's own would panic
+		return nil, false
+	}
+	conn, _, err := c.Writer.Hijack()
+	return conn, err == nil
 }
 
 func (h *holder) keep(m *held) bool {

@@ -29,6 +29,7 @@ const DeclinedPayer protocol.VPA = "decline@upi"
 // pay answers ReqPay (PRD 5.2).
 func (a *API) pay(c *gin.Context) {
 	// Life of a payment, step 8: It pays (ReqPay); the token is spent, the payment moves, once.
+
 	// PRD 5.2 step 1: Receive the HTTP POST from NPCI.
 	began := time.Now()
 	req, d, err := a.readPay(c)

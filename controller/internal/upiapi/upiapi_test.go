@@ -1,6 +1,7 @@
 package upiapi_test
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
@@ -37,13 +38,32 @@ type door struct {
 
 func newDoor(t testing.TB, sandbox bool, change ...func(*merchant.Data)) *door {
 	t.Helper()
-	house := doortest.New(t, change...)
+	return open(t, doortest.New(t, change...), func(c *upiapi.Config) { c.Sandbox = sandbox })
+}
+
+// open puts the door on a house, with change applied to its configuration, and
+// runs it until the end of the test.
+func open(t testing.TB, house *doortest.House, change func(*upiapi.Config)) *door {
+	t.Helper()
 	gin.SetMode(gin.ReleaseMode)
 	r := gin.New()
-	upiapi.New(upiapi.Config{
-		Journal: house.Journal, Reader: house.DB, Directory: house.Directory, LinkKey: &house.LinkKey.PublicKey,
-		OrgID: "MER101", Sandbox: sandbox, Log: house.Log,
-	}).Register(r)
+	c := upiapi.Config{
+		Journal: house.Journal, Reader: house.Storage, Directory: house.Directory, LinkKey: &house.LinkKey.PublicKey,
+		OrgID: "MER101", Sandbox: true, Log: house.Log,
+	}
+	change(&c)
+	api := upiapi.New(c)
+	api.Register(r)
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		api.Run(ctx)
+	}()
+	t.Cleanup(func() {
+		stop()
+		<-done
+	})
 	return &door{t: t, handler: r, House: house}
 }
 

@@ -21,6 +21,7 @@ import (
 // validate answers ReqValQr (PRD 5.1).
 func (a *API) validate(c *gin.Context) {
 	// Life of a payment, step 7: The customer's bank asks (ReqValQr) and gets a token.
+
 	// PRD 5.1 step 1: Receive the HTTP POST from NPCI.
 	began := time.Now()
 	req, d, err := a.readValidate(c)
