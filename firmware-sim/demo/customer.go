@@ -27,12 +27,12 @@ type customers struct {
 	tries map[string][]string // TxnIDs by merchantTransactionId
 }
 
-func newCustomers(upiURL string) *customers {
+func newCustomers(upiURL string, books *npci.Books) *customers {
 	// Longer than a payment may take whose bank does not answer.
 	client := &http.Client{Timeout: 45 * time.Second, Transport: &http.Transport{}}
 	return &customers{
 		client:  client,
-		network: &npci.Client{BaseURL: upiURL, HTTP: client},
+		network: &npci.Client{BaseURL: upiURL, HTTP: client, Books: books},
 		tries:   map[string][]string{},
 	}
 }

@@ -132,11 +132,12 @@ func open(cfg Config) (s *stage, err error) {
 	}
 	url := "http://" + addresses[0]
 	s.mqtt = addresses[1]
-	if s.network, err = npci.NewNetwork(npci.NetworkConfig{Controller: url, Log: cfg.Log}); err != nil {
+	books := &npci.Books{} // what customers pay, and what comes back to them
+	if s.network, err = npci.NewNetwork(npci.NetworkConfig{Controller: url, Books: books, Log: cfg.Log}); err != nil {
 		return s, err
 	}
 	s.till = newTill(url, s.pageURL+"/callback")
-	s.phones = newCustomers(url)
+	s.phones = newCustomers(url, books)
 	s.controller = newController(bin, []string{
 		"serve",
 		"--listen", addresses[0],

@@ -152,6 +152,15 @@ func sessions(t *testing.T, larger bool, build func(testing.TB, context.Context)
 			"readme":       readmeCommand,
 			"sample":       sampleCommand,
 			"storm":        stormCommand,
+			"agree":        agreeCommand,
+			"buy":          buyCommand,
+			"once":         onceCommand,
+			"hold":         holdCommand,
+			"accounts":     accountsCommand,
+			"npci-kill":    npciKillCommand,
+			"signer":       signerCommand,
+			"settles":      settlesCommand,
+			"trusted":      trustedCommand,
 		},
 	})
 }

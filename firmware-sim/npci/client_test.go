@@ -192,6 +192,7 @@ func TestAnswersThatAreNone(t *testing.T) {
 		{"settlement of letters", change("995.00", "lots"), 200, "not rupees"},
 		{"settlement above the payment", change("995.00", "1000.01"), 200, "settles more"},
 		{"settlement of a refusal", change("00</Status>", "YH</Status>"), 200, "settles what is not paid"},
+		{"an empty settlement", change("995.00", ""), 200, "missing"},
 		{"settlement of a timeout", change("</Status>", "</Status><Result>TIMEOUT</Result>"), 200, "settles what is not paid"},
 		{"no time", change("<Timestamp>2026-06-12T10:35:05Z</Timestamp>", ""), 200, "missing"},
 		{"a time that is none", change("2026-06-12T10:35:05Z", "now"), 200, "not a time"},

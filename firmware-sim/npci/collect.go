@@ -69,7 +69,7 @@ func (c *Client) CollectResult(ctx context.Context, req ReqCollectResult) (RespC
 	if err != nil {
 		return RespCollectResult{}, err
 	}
-	a := readAnswer(body, httpStatus, "RespCollectResult", msgID)
+	a := readAnswer(DialectPRD, body, httpStatus, "RespCollectResult", msgID)
 	resp := RespCollectResult{
 		MsgID: one(a, "MsgID", a.xml.MsgID), Status: one(a, "Status", a.xml.Status), Message: one(a, "Message", a.xml.Message),
 		Result: one(a, "Result", a.xml.Result), TxnID: one(a, "TxnID", a.xml.TxnID), Ts: a.time("Ts", a.xml.Ts),

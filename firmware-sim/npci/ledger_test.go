@@ -48,7 +48,7 @@ func TestLedger(t *testing.T) {
 		{"paid twice", []string{reply("00", "", "995.00"), reply("00", "", "995.00")}, npci.Paid, 99500, "paid again"},
 		{"declined, then paid", []string{reply("IP08", "", "0.00"), check("SUCCESS", "1000.00", "995.00")}, npci.Returned, 0, "has the money back"},
 		{"paid, then failed", []string{reply("00", "", "995.00"), check("FAILED", "1000.00", "0.00")}, npci.Paid, 99500, "answered as paid"},
-		{"paid, another amount checked", []string{reply("00", "", "995.00"), check("SUCCESS", "10.00", "9.95")}, npci.Paid, 995, "debited 1000.00"},
+		{"paid, another amount checked", []string{reply("00", "", "995.00"), check("SUCCESS", "10.00", "9.95")}, npci.Paid, 99500, "debited 1000.00"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -79,7 +79,7 @@ func TestLedger(t *testing.T) {
 				t.Fatalf("%d entries", len(l.Entries))
 			}
 			e := l.Entries[0]
-			if e.State != tt.state || e.Settled != tt.settled || e.Amount != 100000 || e.Sent != sent || l.Sum(tt.state) != 100000 {
+			if e.State != tt.state || e.Settled != tt.settled || e.Debited != 100000 || e.Sent != sent || l.Sum(tt.state) != 100000 {
 				t.Errorf("the books say %+v, want %s and %d settled", e, tt.state, tt.settled)
 			}
 			if said := strings.Join(l.Contradictions, "; "); (tt.said == "") != (said == "") || !strings.Contains(said, tt.said) {

@@ -18,7 +18,7 @@ type ReqValQr struct {
 	Ts        time.Time
 	OrgID     string
 	Curr      string
-	Amount    protocol.Paise
+	Amount    protocol.Paise // in hundredths of Curr
 	MCC       string
 	RefURL    string // base64 of the link or of its query
 	PayeeAddr string // optional
@@ -33,6 +33,13 @@ type RespValQr struct {
 	VerToken  string
 	ExpiresAt time.Time
 	Ts        time.Time
+
+	// Of a QR that is paid in another currency: what ReqPay must say, in hundredths
+	// of BaseCurr, and what it costs in paise (upi-switch: International, fees).
+	BaseAmount protocol.Paise
+	BaseCurr   string
+	FxRate     string // rupees for one of BaseCurr
+	InrAmount  protocol.Paise
 }
 
 // ReqPay pays. Fields left empty are filled in when it is sent: MsgID and TxnID
@@ -41,7 +48,7 @@ type ReqPay struct {
 	MsgID     string
 	TxnID     string
 	VerToken  string
-	Amount    protocol.Paise
+	Amount    protocol.Paise // in hundredths of Curr
 	Curr      string
 	PayerAddr string
 	PayeeAddr string
@@ -125,6 +132,7 @@ type answerXML struct {
 	MsgID, Status, Message, VerToken, Result        []string
 	TxnID, TxnStatus, Amount, SettlementAmount, Rrn []string
 	ExpiresAt, Ts, Timestamp                        []string
+	BaseAmount, BaseCurr, FxRate, InrAmount         []string
 }
 
 // codes is every status that an answer may have (PRD 6, upi-switch) with the
@@ -140,11 +148,19 @@ type answer struct {
 	err error
 }
 
-func readAnswer(doc []byte, httpStatus int, root, msgID string) *answer {
+func readAnswer(dialect Dialect, doc []byte, httpStatus int, root, msgID string) *answer {
 	a := &answer{}
-	if err := xml.Unmarshal(doc, &a.xml); err != nil {
+	var npci npciAnswerXML
+	into := any(&a.xml)
+	if dialect == DialectNPCI {
+		into = &npci
+	}
+	if err := xml.Unmarshal(doc, into); err != nil {
 		a.fail("it is not XML: " + err.Error())
 		return a
+	}
+	if dialect == DialectNPCI {
+		npci.read(a)
 	}
 	status := one(a, "Status", a.xml.Status)
 	want, known := codes[status]

@@ -99,7 +99,15 @@ type NetworkConfig struct {
 	Cert *x509.Certificate
 	// Behaviours are added to those that everyone knows.
 	Behaviours map[string]Behaviour
-	Log        *slog.Logger
+	// Books are the customers' accounts; nil means new ones. With those of a
+	// Client, what it debited comes back there by the controller's refunds and
+	// reversals. What OpenBooks read of collect requests and refunds goes on.
+	Books *Books
+	// Patience and Dialect are Client's; Verify is its FetchTrust.
+	Patience Patience
+	Dialect  Dialect
+	Verify   bool
+	Log      *slog.Logger
 }
 
 // Network is the UPI network towards one controller, with all the banks behind
@@ -111,6 +119,8 @@ type Network struct {
 	jobs sync.WaitGroup
 
 	certificate certificate
+	client      *Client
+	accounts    *Books
 
 	mu         sync.Mutex
 	closed     bool
@@ -137,8 +147,45 @@ func NewNetwork(cfg NetworkConfig) (*Network, error) {
 		}
 		n.behaviours[strings.ToLower(payer)] = b
 	}
+	n.accounts = cmp.Or(cfg.Books, &Books{})
+	n.client = &Client{
+		BaseURL: cfg.Controller, OrgID: cfg.OrgID, HTTP: cfg.HTTP, Key: cfg.Key, Cert: cfg.Cert, Books: n.accounts, Patience: cfg.Patience,
+		FetchTrust: cfg.Verify, Dialect: cfg.Dialect,
+	}
 	n.work, n.stop = context.WithCancel(context.Background())
+	n.takeOver(n.accounts.bank())
 	return n, nil
+}
+
+// Client is the network's way to the controller, on the same books. It is used
+// as it is.
+func (n *Network) Client() *Client { return n.client }
+
+// takeOver goes on with what the books were read with: requests that wait, and
+// ends that the controller may not have been told.
+func (n *Network) takeOver(l loaded) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, id := range l.messages {
+		n.messages[id] = true
+	}
+	for _, r := range l.refunds {
+		n.refunds[r.TxnID] = &refund{*r}
+		n.order.refunds = append(n.order.refunds, r.TxnID)
+	}
+	for _, c := range l.collects {
+		n.addCollect(c)
+		b := n.behaviour(c.Payer)
+		switch {
+		case c.Hidden || c.Told != "" || c.State == CollectCancelled:
+		case c.State == CollectWaiting && b.Do != DoLate && !time.Now().Before(c.ExpiresAt):
+			n.await(c, Behaviour{Do: cmp.Or(map[string]string{DoIgnore: DoIgnore}[b.Do], DoWait)}) // it ran out meanwhile
+		case c.State == CollectWaiting:
+			n.await(c, b)
+		case c.State != CollectExpired || b.Do != DoIgnore:
+			n.later(0, func(ctx context.Context) { n.tell(ctx, c) })
+		}
+	}
 }
 
 // Close ends what is under way: nobody is told anything any more.

@@ -38,7 +38,8 @@ type CollectEntry struct {
 	Told   string `json:"told"`
 	Result string `json:"result,omitempty"`
 	Tries  int    `json:"tries"`
-	// Debited is what the payer paid, Returned what he has back.
+	// Debited is what the payer paid, Returned what he has back, by the entry of
+	// BankTxnID.
 	Debited  protocol.Paise `json:"debitedPaise"`
 	Returned protocol.Paise `json:"returnedPaise"`
 }
@@ -53,6 +54,7 @@ type RefundEntry struct {
 	State    string         `json:"state"` // moved, pending or failed
 	Rrn      string         `json:"rrn,omitempty"`
 	Sent     int            `json:"sent"` // ReqRefunds with this TxnID
+	MovedAt  time.Time      `json:"movedAt,omitzero"`
 }
 
 // The states of a refund.
@@ -76,8 +78,10 @@ type Refusal struct {
 }
 
 // NetworkLedger is a Network's books at one moment, each list in the order of
-// its first messages, and whatever the controller said that cannot be.
+// its first messages, and whatever the controller said that cannot be. Entries
+// are the customers' accounts, as Ledger has them.
 type NetworkLedger struct {
+	Entries        []Entry        `json:"entries"`
 	Collects       []CollectEntry `json:"collects"`
 	Refunds        []RefundEntry  `json:"refunds"`
 	Questions      []Question     `json:"questions"`
@@ -107,12 +111,17 @@ func (l NetworkLedger) Refund(txnID string) (RefundEntry, bool) {
 func (n *Network) Ledger() NetworkLedger {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	accounts := n.accounts.Ledger()
 	l := NetworkLedger{
-		Collects: []CollectEntry{}, Refunds: []RefundEntry{}, Questions: append([]Question{}, n.books.Questions...),
-		Refusals: append([]Refusal{}, n.books.Refusals...), Contradictions: append([]string{}, n.books.Contradictions...),
+		Entries: append([]Entry{}, accounts.Entries...), Collects: []CollectEntry{}, Refunds: []RefundEntry{},
+		Questions: append([]Question{}, n.books.Questions...), Refusals: append([]Refusal{}, n.books.Refusals...),
+		Contradictions: append([]string{}, accounts.Contradictions...),
 	}
 	for _, id := range n.order.collects {
-		l.Collects = append(l.Collects, n.collects[id].CollectEntry)
+		c := n.collects[id].CollectEntry
+		e, _ := n.accounts.entry(c.BankTxnID)
+		c.Debited, c.Returned = e.Debited, e.Returned
+		l.Collects = append(l.Collects, c)
 	}
 	for _, id := range n.order.refunds {
 		l.Refunds = append(l.Refunds, n.refunds[id].RefundEntry)
@@ -120,7 +129,15 @@ func (n *Network) Ledger() NetworkLedger {
 	return l
 }
 
-// contradict writes down what cannot be. The caller holds the lock.
-func (n *Network) contradict(format string, args ...any) {
-	n.books.Contradictions = append(n.books.Contradictions, fmt.Sprintf(format, args...))
+// contradict writes down what cannot be.
+func (n *Network) contradict(txnID, format string, args ...any) {
+	n.accounts.mu.Lock()
+	defer n.accounts.mu.Unlock()
+	n.accounts.contradict(txnID, fmt.Sprintf(format, args...))
+}
+
+// save writes down how a collect request stands now. The caller holds the lock.
+func (n *Network) save(c *collect) error {
+	copied := *c
+	return n.accounts.file.append(record{Collect: &copied})
 }

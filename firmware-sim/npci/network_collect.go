@@ -13,7 +13,7 @@ import (
 // collect is a collect request at the payer's bank.
 type collect struct {
 	CollectEntry
-	hidden bool // known by its cancel alone, so that the request comes too late
+	Hidden bool `json:"hidden,omitempty"` // known by its cancel alone, so that the request comes too late
 }
 
 // What a ReqCollect may be.
@@ -58,26 +58,36 @@ func (n *Network) takeCollect(m *request) (code, why string) {
 		return n.newCollect(c, entry)
 	case kindRemind:
 		switch {
-		case c == nil || c.hidden:
+		case c == nil || c.Hidden:
 			return "ZQ", "there is no such collect request"
 		case c.State != CollectWaiting:
 			return "PE", "the collect request is over"
 		}
 		c.Reminders++
-		return "00", ""
+		return n.saved(c)
 	case kindCancel:
 		switch {
 		case c == nil:
 			entry.State = CollectCancelled
-			n.addCollect(&collect{CollectEntry: entry, hidden: true})
+			c = &collect{CollectEntry: entry, Hidden: true}
+			n.addCollect(c)
 		case c.State == CollectWaiting:
 			c.State = CollectCancelled
 		case c.State != CollectCancelled:
 			return "PE", "the collect request is over"
 		}
-		return "00", ""
+		return n.saved(c)
 	}
 	return "BR", "Kind is none"
+}
+
+// saved is the answer to what was done with a collect request: 00 once it is
+// written down.
+func (n *Network) saved(c *collect) (code, why string) {
+	if err := n.save(c); err != nil {
+		return "96", err.Error()
+	}
+	return "00", ""
 }
 
 func (n *Network) addCollect(c *collect) {
@@ -91,13 +101,13 @@ func (n *Network) newCollect(c *collect, entry CollectEntry) (code, why string) 
 		same := c.Payer == entry.Payer && c.Payee == entry.Payee && c.Amount == entry.Amount
 		switch {
 		case !same:
-			n.contradict("%s: another collect request by the same TxnID", entry.TxnID)
+			n.contradict(entry.TxnID, "another collect request by the same TxnID")
 			return "ZD", "the TxnID is another request's"
-		case c.hidden:
+		case c.Hidden:
 			return "PE", "the collect request was cancelled"
 		}
 		c.Sent++
-		return "00", ""
+		return n.saved(c)
 	}
 	b := n.behaviour(entry.Payer)
 	if b.Do == DoUnknown {
@@ -105,12 +115,21 @@ func (n *Network) newCollect(c *collect, entry CollectEntry) (code, why string) 
 	}
 	entry.Sent, entry.BankTxnID = 1, NewID("BANK")
 	c = &collect{CollectEntry: entry}
+	if err := n.save(c); err != nil {
+		return "96", err.Error()
+	}
 	n.addCollect(c)
+	n.await(c, b)
+	return "00", ""
+}
+
+// await has the payer of a request do what he does. The caller holds the lock.
+func (n *Network) await(c *collect, b Behaviour) {
 	after := time.Duration(b.AfterMillis) * time.Millisecond
 	if b.Do == DoLate && after == 0 {
 		after = lateAfter
 	}
-	left := time.Until(entry.ExpiresAt)
+	left := time.Until(c.ExpiresAt)
 	switch b.Do {
 	case DoAccept:
 		n.later(after, func(ctx context.Context) { _ = n.decide(ctx, c, CollectPaid, false) })
@@ -123,7 +142,6 @@ func (n *Network) newCollect(c *collect, entry CollectEntry) (code, why string) 
 	case DoWait:
 		n.later(left, func(ctx context.Context) { _ = n.decide(ctx, c, CollectExpired, false) })
 	}
-	return "00", ""
 }
 
 // Answer is the payer's own answer: DoAccept or DoDecline. The error wraps
@@ -140,7 +158,7 @@ func (n *Network) Answer(txnID, do string) error {
 	n.mu.Lock()
 	c := n.collects[txnID]
 	n.mu.Unlock()
-	if c == nil || c.hidden {
+	if c == nil || c.Hidden {
 		return ErrNoCollect
 	}
 	if err := n.end(c, to, false); err != nil {
@@ -175,10 +193,16 @@ func (n *Network) end(c *collect, to CollectState, late bool) error {
 	if c.State != CollectWaiting || !late && to == CollectPaid && !time.Now().Before(c.ExpiresAt) {
 		return ErrCollectOver
 	}
-	c.State = to
-	if to == CollectPaid {
-		c.Debited, c.Rrn = c.Amount, newRrn()
+	next := *c
+	if next.State = to; to != CollectPaid {
+		c.State = to
+		return n.save(c)
 	}
+	next.Rrn = newRrn()
+	if err := n.accounts.collected(next); err != nil {
+		return err
+	}
+	*c = next
 	return nil
 }
 
@@ -198,39 +222,44 @@ func (n *Network) tell(ctx context.Context, c *collect) {
 		req.PayerAddr += "@mobile"
 	}
 	n.mu.Unlock()
-	for pause := 200 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
+	for gap := 200 * time.Millisecond; ; gap = min(2*gap, 5*time.Second) {
 		resp, err := n.tellOnce(ctx, req)
-		n.mu.Lock()
-		c.Tries++
-		switch {
-		case err != nil:
-		case resp.Status == "BR" || resp.Status == "ZF" || resp.Status == "ZQ":
-			n.contradict("%s: its result is refused: %s %s", c.TxnID, resp.Status, resp.Message)
-			fallthrough
-		case resp.Status != "96":
-			c.Told, c.Result = resp.Status, resp.Result
-			n.mu.Unlock()
+		if n.wasTold(c, resp, err) {
 			return
 		}
-		n.mu.Unlock()
 		n.cfg.Log.Warn("the controller could not be told how a collect request ended; it is told again", "collect", req.OrgTxnID, "error", err)
-		timer := time.NewTimer(pause)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
+		if pause(ctx, gap) != nil {
 			return
 		}
 	}
 }
 
+// wasTold enters an answer to a result, and says whether there was one.
+func (n *Network) wasTold(c *collect, resp RespCollectResult, err error) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	c.Tries++
+	n.accounts.told(c.BankTxnID, resp.Status, resp.Result)
+	if err != nil || resp.Status == "96" {
+		return false
+	}
+	if resp.Status == "BR" || resp.Status == "ZF" || resp.Status == "ZQ" {
+		n.contradict(c.TxnID, "its result is refused: %s %s", resp.Status, resp.Message)
+	}
+	c.Told, c.Result = resp.Status, resp.Result
+	if err := n.save(c); err != nil {
+		n.cfg.Log.Error("how a collect request ended is not written down", "collect", c.TxnID, "error", err)
+	}
+	return true
+}
+
 func (n *Network) tellOnce(ctx context.Context, req ReqCollectResult) (RespCollectResult, error) {
-	trust, err := n.certificate.get(ctx, n.cfg)
+	trust, err := n.certificate.get(ctx, n.cfg.HTTP, n.cfg.Controller)
 	if err != nil {
 		return RespCollectResult{}, err
 	}
 	client := &Client{
-		BaseURL: n.cfg.Controller, OrgID: n.cfg.OrgID, HTTP: n.cfg.HTTP, Key: n.cfg.Key, Cert: n.cfg.Cert, Trust: trust,
+		BaseURL: n.cfg.Controller, OrgID: n.cfg.OrgID, HTTP: n.cfg.HTTP, Key: n.cfg.Key, Cert: n.cfg.Cert, Trust: trust, Patience: n.cfg.Patience,
 	}
 	return client.CollectResult(ctx, req)
 }

@@ -15,6 +15,16 @@ func (n *Network) serveLedger(w http.ResponseWriter, _ *http.Request) {
 	web.JSON(w, http.StatusOK, n.Ledger())
 }
 
+// serveReconcile answers POST /reconcile with the report of Client.Reconcile.
+func (n *Network) serveReconcile(w http.ResponseWriter, r *http.Request) {
+	report, err := n.client.Reconcile(r.Context())
+	if err != nil {
+		web.Fail(w, http.StatusServiceUnavailable, web.CodeBusy, err.Error())
+		return
+	}
+	web.JSON(w, http.StatusOK, report)
+}
+
 // serveBehaviours answers GET /behaviours with how everyone behaves.
 func (n *Network) serveBehaviours(w http.ResponseWriter, _ *http.Request) {
 	n.mu.Lock()

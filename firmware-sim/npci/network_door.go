@@ -1,31 +1,31 @@
 package npci
 
 import (
-	"context"
-	"crypto/x509"
-	"encoding/pem"
 	"encoding/xml"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
-	"strings"
-	"sync"
 	"time"
 
 	"github.com/galla-pay/galla/firmware-sim/terminal/web"
 	"github.com/galla-pay/galla/protocol"
 )
 
-// Handler serves the controller, on the paths of package network, and whoever
-// looks at the books and plays the payers: GET /ledger, GET /behaviours, PUT
-// /behaviours/{payer}, POST /collects/{txn}/{accept|decline}.
+// Handler serves the controller, on the paths of package network; the customers'
+// apps, whose ReqValQr, ReqPay and ReqChkTxn it passes on to the controller by
+// its Client; and whoever looks at the books and plays the payers: GET /ledger,
+// POST /reconcile, GET /behaviours, PUT /behaviours/{payer}, POST
+// /collects/{txn}/{accept|decline}.
 func (n *Network) Handler() http.Handler {
 	return web.Guard(web.Routes([]web.Route{
 		{Method: http.MethodPost, Pattern: PathCollect, Serve: n.serveCollect},
 		{Method: http.MethodPost, Pattern: PathRefund, Serve: n.serveRefund},
 		{Method: http.MethodPost, Pattern: PathChkTxn, Serve: n.serveChkTxn},
+		{Method: http.MethodPost, Pattern: PathValidate, Serve: n.passValQr},
+		{Method: http.MethodPost, Pattern: PathPay, Serve: n.passPay},
+		{Method: http.MethodPost, Pattern: PathCheck, Serve: n.passChkTxn},
 		{Method: http.MethodGet, Pattern: "/ledger", Serve: n.serveLedger},
+		{Method: http.MethodPost, Pattern: "/reconcile", Serve: n.serveReconcile},
 		{Method: http.MethodGet, Pattern: "/behaviours", Serve: n.serveBehaviours},
 		{Method: http.MethodPut, Pattern: "/behaviours/{payer}", Serve: n.setBehaviour},
 		{Method: http.MethodPost, Pattern: "/collects/{txn}/{answer}", Serve: n.serveAnswer},
@@ -129,15 +129,7 @@ type request struct {
 
 // read reads a message that a controller signed. A code says why it is refused.
 func (n *Network) read(r *http.Request, root string) (m *request, code, why string) {
-	m = &request{}
-	doc, err := io.ReadAll(io.LimitReader(r.Body, maxAnswer+1))
-	if err != nil || len(doc) > maxAnswer {
-		return m, "BR", "the message is longer than 64 KiB or was cut off"
-	}
-	if err := xml.Unmarshal(doc, &m.xml); err != nil || m.xml.XMLName.Local != root || m.xml.XMLName.Space != "" {
-		return m, "BR", "the message is no " + root
-	}
-	m.id = m.need("MsgID")
+	m, doc := readRequest(r, root)
 	if m.need("OrgID") != n.cfg.OrgID && m.err == nil {
 		return m, "ZF", "the organisation is not known here"
 	}
@@ -149,7 +141,7 @@ func (n *Network) read(r *http.Request, root string) (m *request, code, why stri
 	if m.err != nil {
 		return m, "BR", m.err.Error()
 	}
-	signed, err := n.verify(r.Context(), doc)
+	signed, err := n.certificate.verify(r.Context(), n.cfg.HTTP, n.cfg.Controller, doc)
 	switch {
 	case errors.Is(err, errNoCertificate):
 		n.cfg.Log.Warn("the controller's certificate could not be had", "error", err)
@@ -168,8 +160,27 @@ func (n *Network) read(r *http.Request, root string) (m *request, code, why stri
 	if n.messages[m.id] {
 		return m, "ZD", "the MsgID was used before"
 	}
+	if err := n.accounts.file.append(record{Message: m.id}); err != nil {
+		return m, "96", err.Error()
+	}
 	n.messages[m.id] = true
 	return m, "", ""
+}
+
+// readRequest reads a message and its MsgID; what is wrong with it is in it.
+func readRequest(r *http.Request, root string) (m *request, doc []byte) {
+	m = &request{}
+	doc, err := io.ReadAll(io.LimitReader(r.Body, maxAnswer+1))
+	if err != nil || len(doc) > maxAnswer {
+		m.fail("the message is longer than 64 KiB or was cut off")
+		return m, nil
+	}
+	if err := xml.Unmarshal(doc, &m.xml); err != nil || m.xml.XMLName.Local != root || m.xml.XMLName.Space != "" {
+		m.fail("the message is no " + root)
+		return m, nil
+	}
+	m.id = m.need("MsgID")
+	return m, doc
 }
 
 func (m *request) fail(why string) {
@@ -222,88 +233,4 @@ func (m *request) txnID() string {
 		return texts[0]
 	}
 	return ""
-}
-
-// verify returns the part of a message that the controller signed. A controller
-// that was set up anew has another key, so that its certificate is fetched again
-// before a signature is refused.
-func (n *Network) verify(ctx context.Context, doc []byte) ([]byte, error) {
-	cert, err := n.certificate.get(ctx, n.cfg)
-	if err != nil {
-		return nil, err
-	}
-	signed, err := verify(doc, cert)
-	if err == nil {
-		return signed, nil
-	}
-	again, changed := n.certificate.refresh(ctx, n.cfg, cert)
-	if !changed {
-		return nil, err
-	}
-	return verify(doc, again)
-}
-
-// PathCertificate is where a controller serves the certificate of its key.
-const PathCertificate = "/api/v1/dynamic-qr/certificate"
-
-var errNoCertificate = errors.New("no certificate")
-
-// certificate is the controller's, as it was fetched last.
-type certificate struct {
-	mu      sync.Mutex
-	cert    *x509.Certificate
-	fetched time.Time
-}
-
-// refetchEvery is how often a bad signature makes us fetch it again at most.
-const refetchEvery = time.Second
-
-func (c *certificate) get(ctx context.Context, cfg NetworkConfig) (*x509.Certificate, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.cert != nil {
-		return c.cert, nil
-	}
-	return c.fetch(ctx, cfg)
-}
-
-func (c *certificate) refresh(ctx context.Context, cfg NetworkConfig, old *x509.Certificate) (cert *x509.Certificate, changed bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.cert != nil && c.cert.Equal(old) && time.Since(c.fetched) >= refetchEvery {
-		if _, err := c.fetch(ctx, cfg); err != nil {
-			return nil, false
-		}
-	}
-	return c.cert, c.cert != nil && !c.cert.Equal(old)
-}
-
-// fetch asks the controller. The caller holds the lock.
-func (c *certificate) fetch(ctx context.Context, cfg NetworkConfig) (*x509.Certificate, error) {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimRight(cfg.Controller, "/")+PathCertificate, nil)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errNoCertificate, err)
-	}
-	client := cfg.HTTP
-	if client == nil {
-		client = http.DefaultClient
-	}
-	resp, err := client.Do(req)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errNoCertificate, err)
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
-	block, _ := pem.Decode(text)
-	if err != nil || resp.StatusCode != http.StatusOK || block == nil {
-		return nil, fmt.Errorf("%w: HTTP %d", errNoCertificate, resp.StatusCode)
-	}
-	cert, err := x509.ParseCertificate(block.Bytes)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errNoCertificate, err)
-	}
-	c.cert, c.fetched = cert, time.Now()
-	return cert, nil
 }

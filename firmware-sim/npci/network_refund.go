@@ -2,6 +2,7 @@ package npci
 
 import (
 	"slices"
+	"time"
 
 	"github.com/galla-pay/galla/protocol"
 )
@@ -29,38 +30,44 @@ func (n *Network) takeRefund(m *request) (code, why, rrn string, lost bool) {
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	r := n.refunds[entry.TxnID]
-	if r != nil {
+	if r := n.refunds[entry.TxnID]; r != nil {
 		if r.OrgTxnID != entry.OrgTxnID || r.Amount != entry.Amount || r.Type != entry.Type {
-			n.contradict("%s: another refund by the same TxnID", entry.TxnID)
+			n.contradict(entry.TxnID, "another refund by the same TxnID")
 			return "ZE", "the TxnID is another refund's", "", false
 		}
 		r.Sent++
 		code, why, rrn = r.answer()
 		return code, why, rrn, false
 	}
-	original := n.paidAs(entry.OrgTxnID)
-	if original != nil && n.promised(entry.OrgTxnID)+entry.Amount > original.Debited {
-		n.contradict("%s: more would go back of %s than was paid", entry.TxnID, entry.OrgTxnID)
-		return "ZE", "more would go back than was paid", "", false
+	known, why := n.accounts.mayReturn(entry, n.pending(entry.OrgTxnID))
+	if why != "" {
+		n.contradict(entry.TxnID, "%s: %s, of %s", entry.Type, why, entry.OrgTxnID)
+		return "ZE", why, "", false
 	}
-	// Money that was paid otherwise, to another party's door, is not in these
-	// books, and taken on the controller's word.
+	// Money that these books do not know, as a card's, is taken on the
+	// controller's word.
 	b := n.behaviours[Anybody]
-	if original != nil {
-		b = n.behaviour(original.Payer)
+	if known {
+		original, _ := n.accounts.entry(entry.OrgTxnID)
+		b = n.behaviour(original.PayerAddr)
 	}
-	r = &refund{entry}
-	n.refunds[entry.TxnID] = r
-	n.order.refunds = append(n.order.refunds, entry.TxnID)
+	r := &refund{entry}
+	var err error
 	switch b.Refund {
 	case RefundFails:
 		r.State = RefundStateFailed
+		err = n.accounts.file.append(record{Refund: &r.RefundEntry})
 	case RefundPending:
 		r.State = RefundStatePending
+		err = n.accounts.file.append(record{Refund: &r.RefundEntry})
 	default:
-		n.move(r)
+		err = n.move(r)
 	}
+	if err != nil {
+		return "96", err.Error(), "", false
+	}
+	n.refunds[entry.TxnID] = r
+	n.order.refunds = append(n.order.refunds, entry.TxnID)
 	code, why, rrn = r.answer()
 	return code, why, rrn, b.Refund == RefundSilent
 }
@@ -76,27 +83,20 @@ func (r *refund) answer() (code, why, rrn string) {
 }
 
 // move gives the money back. The caller holds the lock.
-func (n *Network) move(r *refund) {
-	r.State, r.Rrn = RefundStateMoved, newRrn()
-	if original := n.paidAs(r.OrgTxnID); original != nil {
-		original.Returned += r.Amount
+func (n *Network) move(r *refund) error {
+	next := r.RefundEntry
+	next.State, next.Rrn, next.MovedAt = RefundStateMoved, newRrn(), time.Now().UTC()
+	if err := n.accounts.moved(next); err != nil {
+		return err
 	}
-}
-
-// paidAs finds a collect request that was paid, by the bank's TxnID.
-func (n *Network) paidAs(bankTxnID string) *collect {
-	for _, c := range n.collects {
-		if c.BankTxnID == bankTxnID && c.BankTxnID != "" && c.State == CollectPaid {
-			return c
-		}
-	}
+	r.RefundEntry = next
 	return nil
 }
 
-// promised is what has gone back of a payment, or will.
-func (n *Network) promised(bankTxnID string) (sum protocol.Paise) {
+// pending is what will go back of a payment, and has not yet.
+func (n *Network) pending(orgTxnID string) (sum protocol.Paise) {
 	for _, r := range n.refunds {
-		if r.OrgTxnID == bankTxnID && r.State != RefundStateFailed {
+		if r.OrgTxnID == orgTxnID && r.State == RefundStatePending {
 			sum += r.Amount
 		}
 	}
@@ -127,14 +127,15 @@ func (n *Network) takeQuestion(m *request) status {
 }
 
 func (n *Network) stands(asked string) status {
-	if c := n.collects[asked]; c != nil && !c.hidden {
+	if c := n.collects[asked]; c != nil && !c.Hidden {
+		e, _ := n.accounts.entry(c.BankTxnID)
 		s := status{code: "00", amount: c.Amount}
 		switch {
 		case c.State == CollectWaiting:
 			s.txnStatus = "PENDING"
 		case c.State != CollectPaid:
 			s.txnStatus = "FAILED"
-		case c.Returned == c.Debited:
+		case e.Returned == e.Debited:
 			s.txnStatus, s.creditTxnID, s.rrn = "REVERSED", c.BankTxnID, c.Rrn
 		default:
 			s.txnStatus, s.creditTxnID, s.rrn = "SUCCESS", c.BankTxnID, c.Rrn
@@ -143,7 +144,9 @@ func (n *Network) stands(asked string) status {
 	}
 	if r := n.refunds[asked]; r != nil {
 		if r.State == RefundStatePending {
-			n.move(r)
+			if err := n.move(r); err != nil {
+				return status{code: "96", why: err.Error()}
+			}
 		}
 		s := status{code: "00", txnStatus: "FAILED", amount: r.Amount}
 		if r.State == RefundStateMoved {

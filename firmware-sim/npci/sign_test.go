@@ -64,24 +64,29 @@ func TestSignedBothWays(t *testing.T) {
 
 func newSigner(t *testing.T) (*rsa.PrivateKey, *x509.Certificate) {
 	t.Helper()
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour)}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cert, err := x509.ParseCertificate(der)
+	key, cert, err := generateSigner(time.Now().Add(-time.Hour), time.Now().Add(time.Hour))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return key, cert
 }
 
+func generateSigner(from, to time.Time) (*rsa.PrivateKey, *x509.Certificate, error) {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		return nil, nil, err
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: from, NotAfter: to}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		return nil, nil, err
+	}
+	cert, err := x509.ParseCertificate(der)
+	return key, cert, err
+}
+
 // envelop signs an answer as a controller does.
-func envelop(t *testing.T, doc string, key *rsa.PrivateKey, cert *x509.Certificate) string {
+func envelop(t testing.TB, doc string, key *rsa.PrivateKey, cert *x509.Certificate) string {
 	t.Helper()
 	tree := etree.NewDocument()
 	if err := tree.ReadFromString(doc); err != nil {

@@ -33,7 +33,7 @@ func TestNpci(t *testing.T) {
 			"--payer", "testvpa@ybl=late,after=20s,refund=silent", "--payer", "*=decline"}, out, errOut)
 	}()
 	ledger := out.await(t, `http://127\.0\.0\.1:\d+/ledger`)
-	if status, body := get(t, ledger); status != 200 || body != `{"collects":[],"refunds":[],"questions":[],"refusals":[],"contradictions":[]}`+"\n" {
+	if status, body := get(t, ledger); status != 200 || body != `{"entries":[],"collects":[],"refunds":[],"questions":[],"refusals":[],"contradictions":[]}`+"\n" {
 		t.Errorf("the books: %d %s", status, body)
 	}
 	var all map[string]npci.Behaviour
@@ -90,8 +90,8 @@ func TestNpciUsage(t *testing.T) {
 			}
 		})
 	}
-	code, out, _ := run(t, "npci", "--help")
-	for _, want := range []string{"Examples:", "--listen=HOST:PORT", "--controller=URL", "--payer=ADDRESS=DO", "GET  /ledger", "accept@upi"} {
+	code, out, _ := run(t, "npci", "serve", "--help")
+	for _, want := range []string{"Examples:", "--listen=HOST:PORT", "--controller=URL", "--payer=ADDRESS=DO", "--ledger=FILE", "--verify", "GET  /ledger", "POST /reconcile", "accept@upi"} {
 		if code != 0 || !strings.Contains(out, want) {
 			t.Errorf("--help lacks %q:\n%s", want, out)
 		}
