@@ -106,8 +106,8 @@ func TestSandboxSigner(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if key, ok := signers[0].key.(*rsa.PrivateKey); !ok || key.N.BitLen() != 2048 {
-		t.Errorf("the key is %T", signers[0].key)
+	if key, ok := signers[0].cert.PublicKey.(*rsa.PublicKey); !ok || key.N.BitLen() != 2048 {
+		t.Errorf("the key is %T", signers[0].cert.PublicKey)
 	}
 	none, err := networkFlags{}.openSigner(t.Context(), db, false)
 	if err != nil || none != nil || none.signs() != nil || none.certificate() != nil {

@@ -115,6 +115,7 @@ func TestTenancy(t *testing.T) {
 	var err error
 	d.signer, err = networkFlags{}.openSigner(t.Context(), d.db, true)
 	must(t, err)
+	d.upi = d.newUPI(nil) // now with a certificate
 	engine, err := d.newEngine()
 	must(t, err)
 	cells := 0

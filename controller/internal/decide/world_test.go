@@ -15,14 +15,15 @@ import (
 // test turns. It loads whatever there is, so it does not check Needs; the
 // storages do that.
 type world struct {
-	t         testing.TB
-	snap      Snapshot
-	events    map[string][]payment.Record
-	reqPays   []ReqPay
-	credits   []Credit
-	network   []NetworkRequest
-	callbacks []Callback
-	messages  []Message
+	t           testing.TB
+	snap        Snapshot
+	events      map[string][]payment.Record
+	reqPays     []ReqPay
+	credits     []Credit
+	network     []NetworkRequest
+	callbacks   []Callback
+	messages    []Message
+	quoteEvents []QuoteEvent
 }
 
 var (
@@ -69,6 +70,7 @@ func (w *world) save(c Changes) {
 	for _, e := range c.Events {
 		w.events[e.PaymentID] = append(w.events[e.PaymentID], e)
 	}
+	w.quoteEvents = append(w.quoteEvents, c.QuoteEvents...)
 	w.messages = append(w.messages, c.Messages...)
 	w.reqPays = append(w.reqPays, c.NewReqPays...)
 	for _, x := range append(c.NewCredits, c.Credits...) {
