@@ -131,12 +131,24 @@ type upiRows interface {
 	ReqPay(ctx context.Context, key decide.TxnKey) (decide.ReqPay, error)
 }
 
+// rate asks for a rate and counts the messages that get none for its age.
+func (c *controller) rate(rates *fx.Source) func(context.Context, string) (quote.Rate, error) {
+	return func(ctx context.Context, currency string) (quote.Rate, error) {
+		r, err := rates.Rate(ctx, currency)
+		if errors.Is(err, fx.ErrStale) {
+			c.metrics.FXRefused()
+		}
+		return r, err
+	}
+}
+
 // newUPI makes the door for the UPI network.
 func (c *controller) newUPI(rates *fx.Source) *upiapi.API {
 	return upiapi.New(upiapi.Config{
 		Journal: c.journal, Reader: c.db, Directory: c.people.get, LinkKey: &c.keys.link.PublicKey, OrgID: c.OrgID,
-		Settings: c.settings(), Timeout: c.timeout(), Rate: rates.Rate, Markup: c.FXMarkup,
+		Settings: c.settings(), Timeout: c.timeout(), Rate: c.rate(rates), Markup: c.FXMarkup,
 		Judge: c.assessor.ask, Later: c.assessor.later,
 		Sandbox: c.Sandbox, Log: c.log, Sign: c.signer.signs(), Certificate: c.signer.certificate(), Metrics: c.metrics,
+		Traced: c.upiTrace(),
 	})
 }

@@ -63,13 +63,13 @@ func (c *controller) newEngine() (*gin.Engine, error) {
 
 	c.pay = payapi.New(payapi.Config{
 		Journal: c.journal, Reader: c.db, Directory: c.people.get, LinkKey: c.keys.link, OrgID: c.OrgID, Settings: c.settings(),
-		Sandbox: c.Sandbox, Log: c.log, Allow: c.limits.merchants.Allow,
+		Sandbox: c.Sandbox, Log: c.log, Allow: c.limits.merchants.Allow, Trace: c.payTrace(),
 	})
 	c.events = eventapi.New(eventapi.Config{
 		Feed: c.db, Directory: c.people.get, Verify: c.pay.Verify, Compose: c.callback.Compose,
 		Allow: c.limits.merchants.Allow, Log: c.log,
 	})
-	c.pay.Register(limited)
+	c.pay.Register(c.traced(limited))
 	c.events.Register(limited)
 	office, err := admin.New(admin.Config{
 		Service: admin.NewService(c.db), Callbacks: c.db, Enrolment: c.registrar, SigningKeys: onlineKeys{c.keys.ring},

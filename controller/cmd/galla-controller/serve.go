@@ -22,6 +22,7 @@ import (
 	"github.com/galla-pay/galla/controller/internal/mqttlink"
 	upinet "github.com/galla-pay/galla/controller/internal/network"
 	"github.com/galla-pay/galla/controller/internal/ops"
+	"github.com/galla-pay/galla/controller/internal/ops/tracing"
 	"github.com/galla-pay/galla/controller/internal/payapi"
 	"github.com/galla-pay/galla/controller/internal/payment"
 	"github.com/galla-pay/galla/controller/internal/sweep"
@@ -49,6 +50,7 @@ type serveCommand struct {
 	dynamicFlags
 	fxFlags
 	riskFlags
+	tracingFlags
 
 	Sandbox              bool           `help:"Serve the sandbox's merchants, and enrol terminals of this machine."`
 	SandboxEnrolFrom     []netip.Prefix `placeholder:"CIDR" help:"Addresses besides loopback from which the sandbox enrols terminals, for containers."`
@@ -74,6 +76,9 @@ func (s serveCommand) serve(ctx context.Context, log *slog.Logger) error {
 	if err == nil {
 		err = s.checkDynamic()
 	}
+	if err == nil {
+		err = s.checkTracing(s.Sandbox)
+	}
 	if err != nil {
 		return err
 	}
@@ -84,11 +89,17 @@ func (s serveCommand) serve(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	db, writers, err := s.open(ctx, log)
+	var db storage
+	traces, err := s.newTracing(func(ctx context.Context, id string) (payment.Payment, error) { return db.PaymentByID(ctx, id) }, log)
+	if err != nil {
+		return err
+	}
+	db, writers, err := s.openTraced(ctx, log, traces.Queries())
 	if err != nil {
 		return err
 	}
 	defer db.Close()
+	defer traces.Close()
 	if err := db.Migrate(ctx); err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
@@ -112,7 +123,7 @@ func (s serveCommand) serve(ctx context.Context, log *slog.Logger) error {
 	metrics := ops.NewMetrics(version)
 	c := &controller{
 		serveCommand: s, log: log, db: db, keys: k, people: people, metrics: metrics,
-		signer: signer, certificate: certificate, limits: s.newLimits(s.Sandbox, metrics, log),
+		signer: signer, certificate: certificate, tracing: traces, limits: s.newLimits(s.Sandbox, metrics, log),
 	}
 	return c.run(ctx, writers)
 }
@@ -129,6 +140,7 @@ type controller struct {
 	certificate *tlsfile.Files // nil: no TLS
 	signer      *upiSigner     // nil: messages to the UPI network are not signed
 	limits      limits
+	tracing     *tracing.Tracing // nil: nothing is traced
 
 	journal   *journal.Journal
 	link      *mqttlink.Link
@@ -159,7 +171,7 @@ func (c *controller) run(ctx context.Context, writers int) error {
 	if err != nil {
 		return err
 	}
-	rates, err := c.newFX(c.Sandbox, c.log, c.metrics.FXAge, c.metrics.FXRefused)
+	rates, err := c.newFX(c.Sandbox, c.log, c.metrics.FXAge, nil)
 	if err != nil {
 		return err
 	}
@@ -170,7 +182,7 @@ func (c *controller) run(ctx context.Context, writers int) error {
 	c.assessor.worker.Journal = c.journal
 	c.upi = c.newUPI(rates)
 	c.link = mqttlink.New(mqttlink.Config{
-		Journal: c.journal, Reader: c.db, Keys: c.keys.ring, Allow: c.limits.allowTerminal, Log: c.log,
+		Journal: c.journal, Reader: c.db, Keys: c.keys.ring, Allow: c.limits.allowTerminal, Log: c.log, Witness: c.witness(),
 	})
 	if c.callback, err = c.newCallback(); err != nil {
 		return err
@@ -202,7 +214,7 @@ func (c *controller) run(ctx context.Context, writers int) error {
 	sweeper := &sweep.Sweeper{Journal: c.journal, Find: c.db.Due, TimedOut: c.timeout().End, Log: c.log}
 	services := []func(context.Context){
 		c.link.Run, c.callback.Run, c.network.Run, sweeper.Run, c.people.keepFresh, c.shutOut, c.measure, c.broker.Run,
-		c.upi.Run, rates.Run, c.assessor.worker.Run,
+		c.upi.Run, rates.Run, c.assessor.worker.Run, c.tracing.Run,
 		(&enrol.Watcher{Storage: c.registrar.Storage, Broker: c.broker, Log: c.log}).Run,
 	}
 	services = append(services, func(ctx context.Context) { c.keys.ring.Run(ctx, c.log) })
@@ -238,6 +250,7 @@ func (c *controller) journalConfig(writers int) journal.Config {
 		Storage: c.db, Writers: writers, Log: c.log, Metrics: journalMeter{c.metrics},
 		OnCommit: func(changes decide.Changes) {
 			c.link.Committed(changes)
+			c.tracing.Committed(changes)
 			c.count(changes)
 			c.assessor.worker.Committed(changes)
 			if len(changes.Network) > 0 {
@@ -251,38 +264,12 @@ func (c *controller) journalConfig(writers int) journal.Config {
 	}
 }
 
-// count keeps the numbers of what was committed, and raises the alarms: a
-// payment whose end nobody knows, money that fits no open payment.
-func (c *controller) count(changes decide.Changes) {
-	for _, event := range changes.Events {
-		c.metrics.PaymentEntered(string(event.To))
-		if event.To == payment.Parked && event.From != payment.Parked {
-			c.log.Error("payment parked: nobody knows its end; settle it with: galla-controller payment resolve "+event.PaymentID,
-				"payment", event.PaymentID)
-		}
-	}
-	timedOut := map[decide.TxnKey]bool{}
-	for _, r := range changes.ReqPays {
-		timedOut[r.TxnKey] = r.Result == decide.ResultTimeout
-	}
-	for _, credit := range append(changes.NewCredits, changes.Credits...) {
-		if timedOut[credit.TxnKey] && credit.State == decide.CreditReversing {
-			c.metrics.CreditEntered("timed_out") // the automatic reversal of a timeout alarms nobody
-			continue
-		}
-		c.metrics.CreditEntered(string(credit.State))
-		if credit.State == decide.CreditReversing || credit.State == decide.CreditSuspense {
-			c.log.Error("credit fits no open payment", "payment", credit.PaymentID, "organisation", credit.OrgID,
-				"transaction", credit.TxnID, "amount", credit.Amount, "state", credit.State)
-		}
-	}
-}
-
 // newCallback makes the sender of callbacks: the body is what the status route
 // answers, signed with the key that signed the init.
 func (c *controller) newCallback() (*callback.Sender, error) {
 	return callback.New(callback.Config{
 		Outbox: outbox{c.db}, Sign: c.keys.signCallback, Log: c.log, AllowPrivate: c.CallbackAllowPrivate, Meter: c.metrics,
+		Attempted: c.callbackTrace(),
 		Render: func(ctx context.Context, paymentID string) (callback.Notice, error) {
 			p, err := c.db.PaymentByID(ctx, paymentID)
 			if err != nil {
@@ -330,38 +317,6 @@ func (c *controller) shutOut(ctx context.Context) {
 		}
 	}
 }
-
-// measureEvery is how often the numbers that nobody counts are looked at.
-const measureEvery = 5 * time.Second
-
-// measure keeps the gauges of /metrics.
-func (c *controller) measure(ctx context.Context) {
-	tick := time.NewTicker(measureEvery)
-	defer tick.Stop()
-	for {
-		c.metrics.JournalQueue(c.journal.Pending())
-		c.metrics.TerminalsConnected(c.broker.Terminals())
-		if q, err := c.db.CallbackQueue(ctx); err == nil {
-			c.metrics.Outbox("callbacks", q.Pending, q.Oldest)
-		}
-		if q, err := c.db.NetworkQueue(ctx); err == nil {
-			c.metrics.Outbox("network", q.Pending, q.Oldest)
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-	}
-}
-
-// journalMeter gives the journal's numbers to the metrics, in their words.
-type journalMeter struct{ *ops.Metrics }
-
-func (m journalMeter) BatchDone(decisions int, took time.Duration) { m.JournalBatch(decisions, took) }
-func (m journalMeter) DecisionDone(time.Duration)                  {}
-func (m journalMeter) BatchRetried(why string)                     { m.JournalRetry(why) }
-func (m journalMeter) QueueFull()                                  { m.JournalRetry("queue_full") }
 
 // directory is the merchants' data as it was read last.
 type directory struct {

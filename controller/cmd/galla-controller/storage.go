@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/galla-pay/galla/controller/internal/admin"
 	"github.com/galla-pay/galla/controller/internal/callback"
 	"github.com/galla-pay/galla/controller/internal/enrol"
@@ -62,6 +64,12 @@ type databaseFlags struct {
 
 // open opens the database; writers is how many the journal has.
 func (f databaseFlags) open(ctx context.Context, log *slog.Logger) (db storage, writers int, err error) {
+	return f.openTraced(ctx, log, nil)
+}
+
+// openTraced opens it and tells a tracer, which may be nil, what PostgreSQL is asked
+// to read.
+func (f databaseFlags) openTraced(ctx context.Context, log *slog.Logger, reads pgx.QueryTracer) (db storage, writers int, err error) {
 	path, isSQLite := strings.CutPrefix(f.Database, "sqlite:")
 	isPostgres := strings.HasPrefix(f.Database, "postgres://") || strings.HasPrefix(f.Database, "postgresql://")
 	if !isSQLite && !isPostgres || isSQLite && path == "" {
@@ -83,7 +91,7 @@ func (f databaseFlags) open(ctx context.Context, log *slog.Logger) (db storage, 
 		db, err = sqlite.Open(ctx, sqlite.Config{Path: path, Box: box, Log: log})
 		writers = 1
 	} else {
-		db, err = postgres.Open(ctx, postgres.Config{DSN: f.Database, Box: box, Log: log})
+		db, err = postgres.Open(ctx, postgres.Config{DSN: f.Database, Box: box, Log: log, ReadTracer: reads})
 		writers = 2
 	}
 	if err != nil {

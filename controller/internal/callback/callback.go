@@ -113,6 +113,9 @@ type Config struct {
 	Log  *slog.Logger
 	// Meter may be nil.
 	Meter Meter
+	// Attempted, where it is not nil, is told of every attempt that is over: one of
+	// Results, the HTTP status or 0, and how long it took. It must not block.
+	Attempted func(d Delivery, result string, status int, took time.Duration)
 
 	// Concurrency is how many attempts are in flight at most; 0 means
 	// DefaultConcurrency.

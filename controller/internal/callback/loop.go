@@ -198,6 +198,9 @@ func (a answer) outcome(d Delivery, took time.Duration, at float64) Outcome {
 
 func (r *run) report(d Delivery, a answer, took time.Duration) {
 	r.cfg.Meter.CallbackAttempt(a.result, took)
+	if r.cfg.Attempted != nil {
+		r.cfg.Attempted(d, a.result, a.status, took)
+	}
 	level := slog.LevelInfo
 	if a.err != nil {
 		level = slog.LevelWarn

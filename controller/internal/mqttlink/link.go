@@ -60,6 +60,18 @@ type Config struct {
 	Allow func(protocol.Identity) bool
 	// Counted is told of what happened, by a short word; it may be nil.
 	Counted func(what string)
+	// Witness may be nil.
+	Witness Witness
+}
+
+// Witness is told what terminals were told and have shown. It must not block.
+type Witness interface {
+	// StatePublished: the broker took a state that was not published here before;
+	// publishing began then.
+	StatePublished(w decide.Wanted, began time.Time)
+	// ResultShown: a terminal says that a payment's result is on glass. It may say
+	// so again, and be wrong.
+	ResultShown(by protocol.Identity, paymentID string)
 }
 
 // Link is the door. Attach a Publisher, Run it, and give it what the broker
@@ -197,6 +209,7 @@ func (l *Link) tellAll(ctx context.Context) {
 func (l *Link) publish(w decide.Wanted, nonce string) {
 	id := w.Terminal.Identity
 	topic := protocol.CommandTopic(id)
+	began := time.Now()
 	key, set, version := l.Keys.Current()
 	if (nonce != "" || !l.audience.has(id, version)) && !l.publishKeys(id, set, version) {
 		return
@@ -214,8 +227,12 @@ func (l *Link) publish(w decide.Wanted, nonce string) {
 	}
 	l.Counted("state_published")
 	l.mu.Lock()
+	news := w.Terminal.Seq > l.told[id]
 	l.told[id] = w.Terminal.Seq
 	l.mu.Unlock()
+	if l.Witness != nil && news {
+		l.Witness.StatePublished(w, began)
+	}
 }
 
 // sweep publishes again what terminals that are there have not acknowledged.

@@ -90,6 +90,13 @@ func (l *Link) report(ctx context.Context, r protocol.Report) error {
 	if err != nil {
 		return err
 	}
+	if l.Witness != nil {
+		for _, f := range r.Facts {
+			if f.Kind == protocol.FactShown {
+				l.Witness.ResultShown(r.Identity, f.PaymentID)
+			}
+		}
+	}
 	switch {
 	case r.Type == protocol.TypeSync:
 		l.Counted("sync")

@@ -46,6 +46,7 @@ type world struct {
 	root     ed25519.PublicKey // which terminals have pinned
 	keys     mqttlink.Keys     // that a link signs with
 	messages map[string]int    // Counted; guarded by news.mu
+	witness  mqttlink.Witness  // of a link; nil for none
 }
 
 // newWorld has a house with that many terminals, and no link yet.
@@ -97,7 +98,7 @@ func till(n int) protocol.Identity {
 // start runs a new link over the house until stop, or the end of the test.
 func (w *world) start() {
 	w.t.Helper()
-	l := mqttlink.New(mqttlink.Config{Journal: w.Journal, Reader: w.reader, Keys: w.keys, Log: w.log, Counted: w.count})
+	l := mqttlink.New(mqttlink.Config{Journal: w.Journal, Reader: w.reader, Keys: w.keys, Log: w.log, Counted: w.count, Witness: w.witness})
 	l.Attach(w.mouth)
 	w.link.Store(l)
 	end := running(w.t, l.Run)

@@ -72,6 +72,9 @@ type Config struct {
 	// Allow, where it is set, is asked once for each request of a merchant whose
 	// signature is good; where it says no, the merchant is to wait that long.
 	Allow func(merchantID string) (retryAfter time.Duration, ok bool)
+	// Trace, where it is set, is told which payment the request of ctx makes, and
+	// says what belongs into payment.Trace.
+	Trace func(ctx context.Context, merchantID, paymentID string) string
 }
 
 // API is the door. Register puts its routes on an engine.
@@ -83,6 +86,14 @@ func New(c Config) *API {
 		c.Settings = quote.Default()
 	}
 	return &API{c}
+}
+
+// trace is what belongs into the Trace of a payment that a request makes.
+func (a *API) trace(c *gin.Context, p payment.Payment) string {
+	if a.Trace == nil {
+		return ""
+	}
+	return a.Trace(c.Request.Context(), p.MerchantID, p.ID)
 }
 
 // CodeKey is where an answer's code stands in its gin.Context, for the metrics.

@@ -128,6 +128,7 @@ func (a *API) readInit(c *gin.Context, by signer, req object, f form) (decide.In
 			return none, err
 		}
 	}
+	p.Trace = a.trace(c, p)
 	return decide.Init{Payment: p, ExpiresIn: lives, Actor: "pos:" + by.owner}, nil
 }
 

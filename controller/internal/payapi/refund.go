@@ -77,6 +77,7 @@ func (a *API) readRefund(c *gin.Context, by signer, req object) (decide.Refund, 
 		return d, badRequest("message", "must be a text of at most 256 bytes")
 	}
 	p.CallbackURL, p.CallbackMode, err = a.readCallback(c, by.merchant)
+	p.Trace = a.trace(c, p)
 	d.Payment = p
 	return d, err
 }

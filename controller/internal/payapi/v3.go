@@ -77,6 +77,7 @@ func (a *API) charge(c *gin.Context) {
 // init3 submits an init of a v3 route and answers it.
 func (a *API) init3(c *gin.Context, by signer, p payment.Payment, lives time.Duration, err error, more func(payment.Payment) gin.H) {
 	if err == nil {
+		p.Trace = a.trace(c, p)
 		p, err = journal.Do(c.Request.Context(), a.Journal, decide.Init{Payment: p, ExpiresIn: lives, Actor: "pos:" + by.owner})
 	}
 	if err != nil {

@@ -56,6 +56,8 @@ type Config struct {
 	// Box seals the secrets.
 	Box *seal.Box
 	Log *slog.Logger
+	// ReadTracer, where it is set, is told of what the readers ask.
+	ReadTracer pgx.QueryTracer
 }
 
 // DB is a PostgreSQL database. It may be used by several goroutines.
@@ -93,14 +95,14 @@ func open(ctx context.Context, cfg Config, lockTimeout string) (*DB, error) {
 	var err error
 	// What readers ask goes by index too, also in a month that was empty when the
 	// plan was made.
-	if db.read, err = pool(ctx, cfg.DSN, cfg.Readers, map[string]string{"enable_seqscan": "off"}); err != nil {
+	if db.read, err = pool(ctx, cfg.DSN, cfg.Readers, map[string]string{"enable_seqscan": "off"}, cfg.ReadTracer); err != nil {
 		return nil, err
 	}
 	// One more than the writers, for references that are resolved meanwhile.
 	db.write, err = pool(ctx, cfg.DSN, cfg.Writers+1, map[string]string{
 		"synchronous_commit": "on", "lock_timeout": lockTimeout, "plan_cache_mode": "force_generic_plan",
 		"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off",
-	})
+	}, nil)
 	if err != nil {
 		db.read.Close()
 		return nil, err
@@ -113,12 +115,13 @@ func open(ctx context.Context, cfg Config, lockTimeout string) (*DB, error) {
 	return db, nil
 }
 
-func pool(ctx context.Context, dsn string, size int, settings map[string]string) (*pgxpool.Pool, error) {
+func pool(ctx context.Context, dsn string, size int, settings map[string]string, tracer pgx.QueryTracer) (*pgxpool.Pool, error) {
 	cfg, err := pgxpool.ParseConfig(dsn)
 	if err != nil {
 		return nil, fmt.Errorf("postgres: %w", hidden(err))
 	}
 	cfg.MaxConns = int32(size)
+	cfg.ConnConfig.Tracer = tracer
 	cfg.MaxConnLifetimeJitter = cfg.MaxConnLifetime / 10
 	if cfg.ConnConfig.ConnectTimeout == 0 {
 		cfg.ConnConfig.ConnectTimeout = connectLimit

@@ -79,6 +79,10 @@ type Config struct {
 	Certificate []byte
 	// Metrics may be nil.
 	Metrics Metrics
+	// Traced, where it is set, is told of every ReqValQr, ReqPay and ReqChkTxn that
+	// was decided: what it was answered, which payment it is about, "" where there is
+	// none, and when it came. It must not block.
+	Traced func(message string, code decide.Code, paymentID string, began time.Time)
 }
 
 // Timeout is a payee who never answers in time (PRD 5.3).
@@ -124,6 +128,12 @@ func New(c Config) *API {
 		c.Metrics = unmeasured{}
 	}
 	return &API{Config: c, holder: newHolder(c)}
+}
+
+func (c *Config) traced(message string, code decide.Code, paymentID string, began time.Time) {
+	if c.Traced != nil {
+		c.Traced(message, code, paymentID, began)
+	}
 }
 
 type unmeasured struct{}

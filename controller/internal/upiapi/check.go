@@ -27,6 +27,7 @@ func (a *API) check(c *gin.Context) {
 		return
 	}
 	a.answer(c, began, "ReqChkTxn", answer.Code, answer.Code.HTTPStatus(), answer.Body)
+	a.traced("ReqChkTxn", answer.Code, answer.Txn.PaymentID, began)
 }
 
 func (a *API) readCheck(c *gin.Context) (req upixml.ReqChkTxn, d decide.Check, err error) {

@@ -48,7 +48,8 @@ type held struct {
 	at    time.Time
 	blank upixml.RespPay
 	hold  decide.Hold
-	plain bool // the answer is not signed
+	plain bool   // the answer is not signed
+	named string // its X-Request-Id
 	began time.Time
 	wait  time.Duration // on purpose
 	conn  net.Conn
@@ -68,7 +69,7 @@ func (h *holder) room() bool {
 func (a *API) hold(c *gin.Context, began time.Time, req upixml.ReqPay, d decide.Pay, answer decide.PayAnswer) {
 	wait := answer.HeldUntil.Sub(answer.Now)
 	m := &held{
-		at: time.Now().Add(wait), blank: a.blankPay(req), plain: c.GetBool(unsignedKey), began: began, wait: wait,
+		at: time.Now().Add(wait), blank: a.blankPay(req), plain: c.GetBool(unsignedKey), named: c.GetString("requestId"), began: began, wait: wait,
 		hold: decide.Hold{TxnKey: decide.TxnKey{OrgID: d.OrgID, TxnID: d.TxnID}, PaymentID: answer.PaymentID, Token: d.Token},
 	}
 	if conn, given := socket(c); given {
@@ -199,6 +200,7 @@ func (h *holder) write(m *held, body []byte) {
 	defer m.end()
 	h.cfg.Metrics.UPIResult(decide.ResultTimeout)
 	h.cfg.Metrics.UPIAnswered("ReqPay", string(decide.CodeOK), time.Since(m.began)-m.wait)
+	h.cfg.traced("ReqPay", decide.CodeOK, m.hold.PaymentID, m.began)
 	if h.cfg.Sign != nil && !m.plain {
 		signed, err := h.cfg.Sign(body)
 		if err != nil {
@@ -216,6 +218,9 @@ func (h *holder) write(m *held, body []byte) {
 		StatusCode: http.StatusOK, ProtoMajor: 1, ProtoMinor: 1, Close: true, ContentLength: int64(len(body)),
 		Header: http.Header{"Content-Type": {contentType}, "Date": {time.Now().UTC().Format(http.TimeFormat)}},
 		Body:   io.NopCloser(bytes.NewReader(body)),
+	}
+	if m.named != "" {
+		response.Header.Set("X-Request-Id", m.named)
 	}
 	if err := response.Write(m.conn); err != nil {
 		h.cfg.Log.Info("the sender of a held payment is gone", "error", err)

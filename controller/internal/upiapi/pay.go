@@ -57,6 +57,7 @@ func (a *API) pay(c *gin.Context) {
 	}
 	// PRD 5.2 step 19: Send RespPay with its status to NPCI.
 	a.answer(c, began, "ReqPay", answer.Code, answer.Code.HTTPStatus(), answer.Body)
+	a.traced("ReqPay", answer.Code, answer.PaymentID, began)
 }
 
 func (a *API) readPay(c *gin.Context) (req upixml.ReqPay, d decide.Pay, err error) {

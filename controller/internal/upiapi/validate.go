@@ -41,6 +41,7 @@ func (a *API) validate(c *gin.Context) {
 	// PRD 5.1 step 22: Return RespValQr to NPCI.
 	// What step 21 does comes from the row that was committed, in package assess.
 	a.answer(c, began, "ReqValQr", answer.Code, answer.Code.HTTPStatus(), answer.Body)
+	a.traced("ReqValQr", answer.Code, d.QR.Tr, began)
 }
 
 // readValidate reads the message as far as that needs no locks.
