@@ -15,7 +15,9 @@ type organisationVerbs struct {
 	List              organisationList    `cmd:"" help:"List organisations."`
 	Show              organisationShow    `cmd:"" help:"Show an organisation with its certificates."`
 	Update            organisationUpdate  `cmd:"" help:"Change what the flags name."`
+	Certificates      certificateList     `cmd:"" help:"List the certificates of an organisation, and whether what they sign is taken now."`
 	AddCertificate    certificateAdd      `cmd:"" help:"Add a certificate that it signs with."`
+	RotateCertificate certificateRotate   `cmd:"" help:"Add its next certificate, and take away those that have ended; the live ones sign on."`
 	RemoveCertificate certificateRemove   `cmd:"" help:"Take a certificate away."`
 	Disable           organisationDisable `cmd:"" help:"Disable an organisation: its messages are a stranger's."`
 	Enable            organisationEnable  `cmd:"" help:"Enable an organisation."`
@@ -108,6 +110,41 @@ func (c certificateAdd) Run(ctx context.Context, k *kong.Context) error {
 			return admin.Organisation{}, err
 		}
 		return d.AddCertificate(ctx, d.by, c.ID, admin.NewCertificate{Certificate: text})
+	})
+}
+
+type certificateRotate struct {
+	organisationID
+	File string `arg:"" help:"The certificate, PEM."`
+	adminFlags
+}
+
+func (c certificateRotate) Run(ctx context.Context, k *kong.Context) error {
+	return c.at(ctx, k, c.adminFlags, func(d *desk) (admin.Organisation, error) {
+		text, err := readCertificate(c.File)
+		if err != nil {
+			return admin.Organisation{}, err
+		}
+		return d.RotateCertificate(ctx, d.by, c.ID, admin.NewCertificate{Certificate: text})
+	})
+}
+
+type certificateList struct {
+	organisationID
+	adminFlags
+}
+
+func (c certificateList) Run(ctx context.Context, k *kong.Context) error {
+	return c.work(ctx, k, "organisation", c.ID, func(d *desk) error {
+		o, err := d.Organisation(ctx, c.ID)
+		if err != nil {
+			return err
+		}
+		rows := newRows[admin.Certificate](d.out)
+		if err := rows.add(o.Certificates); err != nil {
+			return err
+		}
+		return rows.end()
 	})
 }
 

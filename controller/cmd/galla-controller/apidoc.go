@@ -18,6 +18,8 @@ import (
 	"github.com/galla-pay/galla/controller/internal/network"
 	"github.com/galla-pay/galla/controller/internal/payapi"
 	"github.com/galla-pay/galla/controller/internal/payment"
+	"github.com/galla-pay/galla/controller/internal/risk"
+	"github.com/galla-pay/galla/controller/internal/settlement"
 	"github.com/galla-pay/galla/protocol"
 )
 
@@ -43,7 +45,7 @@ func documented(routes gin.RoutesInfo, sandbox bool) apidoc.Config {
 			apidoc.GroupV1: payCodes(payapi.Codes()), apidoc.GroupV3: payCodes(payapi.Codes3()),
 			apidoc.GroupEvents: eventCodes(), apidoc.GroupDevice: deviceCodes(),
 		},
-		Limits: documentedLimits(),
+		Limits: documentedLimits(), Settings: documentedSettings(), Columns: settlement.Header(), Risk: documentedRules(),
 	}
 	if sandbox {
 		c.Sandbox = sandboxKeys()
@@ -58,7 +60,7 @@ func documented(routes gin.RoutesInfo, sandbox bool) apidoc.Config {
 	}
 	sortRoutes(c.Routes)
 	for _, row := range decide.Codes {
-		c.Codes[apidoc.GroupUPI] = append(c.Codes[apidoc.GroupUPI], apidoc.Code{Code: string(row.Code), HTTPStatus: row.HTTPStatus, Message: row.Meaning})
+		c.Codes[apidoc.GroupUPI] = append(c.Codes[apidoc.GroupUPI], apidoc.Code{Code: string(row.Code), HTTPStatus: row.HTTPStatus, Message: row.Meaning, Official: row.Official})
 	}
 	for _, row := range admin.Codes() {
 		c.Codes[apidoc.GroupAdmin] = append(c.Codes[apidoc.GroupAdmin], apidoc.Code{Code: string(row.Code), HTTPStatus: row.HTTPStatus, Message: row.Meaning})
@@ -155,14 +157,49 @@ func sandboxKeys() *apidoc.Sandbox {
 func documentedLimits() []apidoc.Limit {
 	var all []apidoc.Limit
 	for f := range reflect.TypeFor[limitFlags]().Fields() {
-		var flag strings.Builder
-		for i, c := range f.Name {
-			if i > 0 && c >= 'A' && c <= 'Z' {
-				flag.WriteByte('-')
+		all = append(all, apidoc.Limit{Flag: "--" + flagName(f.Name) + " " + f.Tag.Get("placeholder"), Help: f.Tag.Get("help")})
+	}
+	return all
+}
+
+// documentedSettings are the flags of dynamic.go, fx.go and risk.go, as --help has
+// them.
+func documentedSettings() []apidoc.Setting {
+	var all []apidoc.Setting
+	for _, flags := range []reflect.Type{reflect.TypeFor[dynamicFlags](), reflect.TypeFor[fxFlags](), reflect.TypeFor[riskFlags]()} {
+		for f := range flags.Fields() {
+			name := cmp.Or(f.Tag.Get("name"), flagName(f.Name))
+			s := apidoc.Setting{
+				Env:  cmp.Or(f.Tag.Get("env"), "GALLA_"+strings.ToUpper(strings.ReplaceAll(name, "-", "_"))),
+				Flag: "--" + name, Usual: f.Tag.Get("default"), Help: f.Tag.Get("help"),
 			}
-			flag.WriteRune(c)
+			if holder := f.Tag.Get("placeholder"); holder != "" {
+				s.Flag += "=" + holder
+			}
+			all = append(all, s)
 		}
-		all = append(all, apidoc.Limit{Flag: "--" + strings.ToLower(flag.String()) + " " + f.Tag.Get("placeholder"), Help: f.Tag.Get("help")})
+	}
+	return all
+}
+
+// flagName is a field's name as a flag: RiskRules is risk-rules.
+func flagName(field string) string {
+	var name strings.Builder
+	for i, c := range field {
+		if i > 0 && c >= 'A' && c <= 'Z' {
+			name.WriteByte('-')
+		}
+		name.WriteRune(c)
+	}
+	return strings.ToLower(name.String())
+}
+
+// documentedRules are the built-in risk rules, as galla-controller risk rules
+// prints them.
+func documentedRules() []apidoc.RiskRule {
+	var all []apidoc.RiskRule
+	for _, r := range risk.Builtin().All() {
+		all = append(all, apidoc.RiskRule{Name: r.Name, Phase: string(r.Phase), When: r.When(), Then: thenText(r), Why: r.Explanation, On: r.On})
 	}
 	return all
 }

@@ -223,6 +223,7 @@ func TestTooManyIsDescribed(t *testing.T) {
 	for _, e := range []apidoc.Example{
 		{Route: "GET /v1/payment/{merchantId}/{id}/status", Path: "/v1/payment/MERCHANTUAT/x/status"},
 		{Route: "GET /v3/transaction/{merchantId}/{id}/status", Path: "/v3/transaction/MERCHANTUAT/x/status"},
+		{Route: "GET /api/v1/dynamic-qr/{id}", Path: "/api/v1/dynamic-qr/x", Header: map[string]string{"X-MERCHANT-ID": "MERCHANTUAT"}},
 		{Route: "GET /v1/events", Header: map[string]string{"X-MERCHANT-ID": "MERCHANTUAT"}},
 	} {
 		e.By = apidoc.ByMerchant

@@ -13,10 +13,13 @@ import (
 	"testing"
 
 	"github.com/galla-pay/galla/controller/internal/admin"
+	"github.com/galla-pay/galla/controller/internal/apidoc"
 	"github.com/galla-pay/galla/controller/internal/decide"
 	"github.com/galla-pay/galla/controller/internal/network"
 	"github.com/galla-pay/galla/controller/internal/payapi"
 	"github.com/galla-pay/galla/controller/internal/payment"
+	"github.com/galla-pay/galla/controller/internal/risk"
+	"github.com/galla-pay/galla/controller/internal/settlement"
 )
 
 var (
@@ -51,7 +54,7 @@ func TestTablesOfThePages(t *testing.T) {
 		add("codes-v3", string(r.Code), strconv.Itoa(r.HTTPStatus), r.Message)
 	}
 	for _, r := range decide.Codes {
-		add("codes-upi", string(r.Code), strconv.Itoa(r.HTTPStatus), r.Meaning)
+		add("codes-upi", string(r.Code), strconv.Itoa(r.HTTPStatus), r.Meaning, r.Official)
 	}
 	for _, r := range network.Codes {
 		add("codes-network", r.Status, string(r.Class), r.Meaning)
@@ -66,6 +69,15 @@ func TestTablesOfThePages(t *testing.T) {
 	}
 	for _, r := range payment.Reasons {
 		add("states", r.Reason, r.Meaning)
+	}
+	for _, name := range settlement.Header() {
+		add("settlement", name)
+	}
+	for _, r := range risk.Builtin().All() {
+		add("risk", r.Name, string(r.Phase), map[bool]string{true: "yes", false: "no"}[r.On], r.When(), thenText(r), r.Explanation)
+	}
+	for _, s := range documentedSettings() {
+		add("dynamic-qr", s.Env, s.Flag, s.Usual, s.Help)
 	}
 	for page, rows := range want {
 		got := rowsOf(get(t, shelf, "/docs/"+page))
@@ -178,5 +190,56 @@ func TestLimitsAreTheFlags(t *testing.T) {
 	}
 	if len(documentedLimits()) < 4 {
 		t.Error("where are the limits?")
+	}
+}
+
+// TestSettingsAreTheFlags: the settings that the pages list are those of --help,
+// with the variables that it names; the PRD's names are among them, and every
+// feature that can be switched is named (PRD 7.1, 7.2).
+func TestSettingsAreTheFlags(t *testing.T) {
+	t.Parallel()
+	var out, errs bytes.Buffer
+	run(t.Context(), []string{"serve", "--help"}, &out, &errs)
+	help := strings.Join(strings.Fields(out.String()), " ")
+	page := html.UnescapeString(get(t, bookshelf(t, true), "/docs/dynamic-qr"))
+	listed := map[string]bool{}
+	for _, s := range documentedSettings() {
+		flag, _, _ := strings.Cut(s.Flag, "=")
+		if !strings.Contains(help, flag+"=") || !strings.Contains(help, strings.TrimSuffix(s.Help, ".")+" ($"+s.Env+")") {
+			t.Errorf("%s (%s) is not in --help: %s", s.Flag, s.Env, s.Help)
+		}
+		listed[s.Env] = true
+	}
+	for _, name := range []string{
+		"DYNAMIC_QR_EXPIRY_MINUTES", "DYNAMIC_QR_LIMIT_INR", "TIMEOUT_DURATION_SECONDS", "TIMEOUT_VPA", "DYNAMIC_ORG_ID", "DYNAMIC_NET_INST_ID",
+		"DYNAMIC_INITIATION_MODE", "DYNAMIC_X7_SETTLEMENT", "DYNAMIC_YH_SETTLEMENT",
+	} {
+		if !listed[name] {
+			t.Errorf("%s is not listed", name)
+		}
+	}
+	for _, feature := range []string{featureTimeout, featureReversal, featureAsync} {
+		if !strings.Contains(page, feature) {
+			t.Errorf("nothing is said of the feature %s", feature)
+		}
+	}
+}
+
+var npciMessage = regexp.MustCompile(`(?s)<pre id="npci-message"><code>(.*?)</code></pre>`)
+
+// TestNPCIMessageOfThePage: the message in NPCI's dialect that the page shows is
+// understood as it is printed, and answered in that dialect.
+func TestNPCIMessageOfThePage(t *testing.T) {
+	t.Parallel()
+	s := newTeller(t)
+	found := npciMessage.FindStringSubmatch(get(t, bookshelf(t, true), "/docs/dynamic-qr"))
+	if found == nil {
+		t.Fatal("the page shows none")
+	}
+	a := s.ask(apidoc.Example{Route: "POST /api/v1/dynamic-qr/check", Body: html.UnescapeString(found[1])})
+	for _, want := range []string{`<upi:RespChkTxn xmlns:upi="http://npci.org/upi/schema/">`, `orgTxnId="TXN1234567890"`, `reqMsgId="CHK1" result="FAILURE" errCode="ZQ"`} {
+		if a.status != http.StatusOK || !bytes.Contains(a.body, []byte(want)) {
+			t.Errorf("it is answered %d %s, without %s", a.status, a.body, want)
+		}
 	}
 }

@@ -22,8 +22,15 @@ var rsaKey = sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.Genera
 
 var certificates sync.Map // PEM by name: the same name is the same certificate
 
-// certificate is a PEM certificate with an RSA key.
+// certificate is a PEM certificate with an RSA key, live for as long as the tests
+// run.
 func certificate(t testing.TB, name string) string {
+	t.Helper()
+	return certificateOf(t, name, time.Now().Add(-time.Hour), time.Now().Add(time.Hour))
+}
+
+// certificateOf is one with a first and a last moment.
+func certificateOf(t testing.TB, name string, from, to time.Time) string {
 	t.Helper()
 	if text, ok := certificates.Load(name); ok {
 		return text.(string)
@@ -32,7 +39,7 @@ func certificate(t testing.TB, name string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, _ := certificates.LoadOrStore(name, signed(t, name, key))
+	text, _ := certificates.LoadOrStore(name, signed(t, name, key, from, to))
 	return text.(string)
 }
 
@@ -43,13 +50,13 @@ func weakCertificate(t testing.TB) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return signed(t, "weak", key)
+	return signed(t, "weak", key, noon, noon.Add(time.Hour))
 }
 
-func signed(t testing.TB, name string, key crypto.Signer) string {
+func signed(t testing.TB, name string, key crypto.Signer, from, to time.Time) string {
 	t.Helper()
 	der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, NotBefore: noon, NotAfter: noon.Add(time.Hour),
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, NotBefore: from, NotAfter: to,
 	}, &x509.Certificate{Subject: pkix.Name{CommonName: name}}, key.Public(), key)
 	if err != nil {
 		t.Fatal(err)

@@ -225,6 +225,12 @@ func (a *API) addCertificate(r *request) (any, error) {
 	})
 }
 
+func (a *API) rotateCertificate(r *request) (any, error) {
+	return withBody(r, func(in NewCertificate) (Organisation, error) {
+		return a.Service.RotateCertificate(r.ctx, r.by, r.Param("organisationId"), in)
+	})
+}
+
 func (a *API) removeCertificate(r *request) (any, error) {
 	return a.Service.RemoveCertificate(r.ctx, r.by, r.Param("organisationId"), r.Param("fingerprint"))
 }

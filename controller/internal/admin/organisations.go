@@ -33,6 +33,9 @@ type Certificate struct {
 	Subject     string    `json:"subject"`
 	NotBefore   time.Time `json:"notBefore"`
 	NotAfter    time.Time `json:"notAfter"`
+	// State is "live": what it signs is taken; "pending" (not yet), "ended", or
+	// "unreadable", which vouches for nobody.
+	State string `json:"state"`
 }
 
 // NewOrganisation is an organisation to be made.
@@ -81,26 +84,38 @@ func armored(cert *x509.Certificate) string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Raw}))
 }
 
-func viewCertificate(text string) Certificate {
+// viewCertificate says of a certificate what the doors make of it at now: they
+// take it from its first to its last moment, both included.
+func viewCertificate(now time.Time, text string) Certificate {
 	cert, err := parseCertificate(text)
 	if err != nil {
 		sum := sha256.Sum256([]byte(text))
-		return Certificate{Fingerprint: hex.EncodeToString(sum[:]), Subject: "a certificate that cannot be read"}
+		return Certificate{Fingerprint: hex.EncodeToString(sum[:]), Subject: "a certificate that cannot be read", State: "unreadable"}
 	}
 	sum := sha256.Sum256(cert.Raw)
-	return Certificate{
+	v := Certificate{
 		Fingerprint: hex.EncodeToString(sum[:]), Subject: cert.Subject.String(), NotBefore: cert.NotBefore.UTC(), NotAfter: cert.NotAfter.UTC(),
+		State: "live",
 	}
-}
-
-func viewOrganisation(o record.Organisation) Organisation {
-	v := Organisation{
-		OrganisationID: o.ID, Active: o.Active, DefaultPayee: string(o.DefaultPayee), Unsigned: o.Unsigned, Certificates: []Certificate{},
-	}
-	for _, text := range o.Certificates {
-		v.Certificates = append(v.Certificates, viewCertificate(text))
+	switch {
+	case now.After(cert.NotAfter):
+		v.State = "ended"
+	case now.Before(cert.NotBefore):
+		v.State = "pending"
 	}
 	return v
+}
+
+func viewOrganisation(now time.Time) func(record.Organisation) Organisation {
+	return func(o record.Organisation) Organisation {
+		v := Organisation{
+			OrganisationID: o.ID, Active: o.Active, DefaultPayee: string(o.DefaultPayee), Unsigned: o.Unsigned, Certificates: []Certificate{},
+		}
+		for _, text := range o.Certificates {
+			v.Certificates = append(v.Certificates, viewCertificate(now, text))
+		}
+		return v
+	}
 }
 
 func checkOrganisation(o record.Organisation) error {
@@ -139,21 +154,23 @@ func (s *Service) CreateOrganisation(ctx context.Context, by By, in NewOrganisat
 			return Organisation{}, err
 		}
 	}
+	var made Organisation
 	err := s.change(ctx, record.Needs{Organisations: []string{row.ID}}, func(snap record.Snapshot) (record.Changes, error) {
+		made = viewOrganisation(snap.Now)(row)
 		if _, taken := snap.Organisations[row.ID]; taken {
 			return record.Changes{}, Exists("organisation " + row.ID)
 		}
 		return record.Changes{
 			NewOrganisations: []record.Organisation{row},
-			Audit:            []record.Entry{by.did(snap, "organisation.create", row.ID, nil, viewOrganisation(row))},
+			Audit:            []record.Entry{by.did(snap, "organisation.create", row.ID, nil, made)},
 		}, nil
 	})
-	return viewOrganisation(row), err
+	return made, err
 }
 
 // UpdateOrganisation changes an organisation.
 func (s *Service) UpdateOrganisation(ctx context.Context, by By, id string, u OrganisationUpdate) (Organisation, error) {
-	return s.organisation(ctx, by, "organisation.update", id, func(o *record.Organisation) error {
+	return s.organisation(ctx, by, "organisation.update", id, func(o *record.Organisation, _ time.Time) error {
 		set(&o.Unsigned, u.Unsigned)
 		if u.DefaultPayee != nil {
 			o.DefaultPayee = lowerVPA(*u.DefaultPayee)
@@ -165,7 +182,7 @@ func (s *Service) UpdateOrganisation(ctx context.Context, by By, id string, u Or
 // SetOrganisationActive enables or disables an organisation. Messages of a
 // disabled one are refused as a stranger's.
 func (s *Service) SetOrganisationActive(ctx context.Context, by By, id string, active bool) (Organisation, error) {
-	return s.organisation(ctx, by, "organisation."+activity(active), id, func(o *record.Organisation) error {
+	return s.organisation(ctx, by, "organisation."+activity(active), id, func(o *record.Organisation, _ time.Time) error {
 		o.Active = active
 		return nil
 	})
@@ -173,16 +190,32 @@ func (s *Service) SetOrganisationActive(ctx context.Context, by By, id string, a
 
 // AddCertificate adds a certificate; any of them may have signed a message.
 func (s *Service) AddCertificate(ctx context.Context, by By, id string, in NewCertificate) (Organisation, error) {
-	return s.organisation(ctx, by, "organisation.add-certificate", id, func(o *record.Organisation) error {
+	return s.organisation(ctx, by, "organisation.add-certificate", id, func(o *record.Organisation, _ time.Time) error {
+		return addCertificate(o, "certificate", in.Certificate)
+	})
+}
+
+// RotateCertificate adds the certificate that comes next and takes away those
+// that have ended. Those that are live sign on until they end or are removed, so
+// that the organisation may change over when it likes. A certificate that has
+// ended itself is refused.
+func (s *Service) RotateCertificate(ctx context.Context, by By, id string, in NewCertificate) (Organisation, error) {
+	return s.organisation(ctx, by, "organisation.rotate-certificate", id, func(o *record.Organisation, now time.Time) error {
+		if viewCertificate(now, in.Certificate).State == "ended" {
+			return Invalid("certificate", "has ended already")
+		}
+		o.Certificates = slices.DeleteFunc(slices.Clone(o.Certificates), func(text string) bool {
+			return viewCertificate(now, text).State == "ended"
+		})
 		return addCertificate(o, "certificate", in.Certificate)
 	})
 }
 
 // RemoveCertificate takes a certificate away, by its fingerprint.
 func (s *Service) RemoveCertificate(ctx context.Context, by By, id, fingerprint string) (Organisation, error) {
-	return s.organisation(ctx, by, "organisation.remove-certificate", id, func(o *record.Organisation) error {
+	return s.organisation(ctx, by, "organisation.remove-certificate", id, func(o *record.Organisation, now time.Time) error {
 		kept := slices.DeleteFunc(slices.Clone(o.Certificates), func(text string) bool {
-			return viewCertificate(text).Fingerprint == fingerprint
+			return viewCertificate(now, text).Fingerprint == fingerprint
 		})
 		if len(kept) == len(o.Certificates) {
 			return NotFound("certificate of that fingerprint")
@@ -194,27 +227,30 @@ func (s *Service) RemoveCertificate(ctx context.Context, by By, id, fingerprint 
 	})
 }
 
-// organisation changes an organisation that must be there.
-func (s *Service) organisation(ctx context.Context, by By, action, id string, change func(*record.Organisation) error) (Organisation, error) {
+// organisation changes an organisation that must be there; change is told what
+// time it is.
+func (s *Service) organisation(ctx context.Context, by By, action, id string, change func(*record.Organisation, time.Time) error) (Organisation, error) {
 	if !protocol.ValidID(id, MaxID) {
 		return Organisation{}, NotFound("such organisation")
 	}
-	var changed record.Organisation
+	var shown Organisation
 	err := s.change(ctx, record.Needs{Organisations: []string{id}}, func(snap record.Snapshot) (record.Changes, error) {
 		row, ok := snap.Organisations[id]
 		if !ok {
 			return record.Changes{}, NotFound("organisation " + id)
 		}
-		changed = row
-		if err := change(&changed); err != nil || reflect.DeepEqual(changed, row) {
+		changed := row
+		view := viewOrganisation(snap.Now)
+		err := change(&changed, snap.Now)
+		if shown = view(changed); err != nil || reflect.DeepEqual(changed, row) {
 			return record.Changes{}, err
 		}
 		return record.Changes{
 			Organisations: []record.Organisation{changed},
-			Audit:         []record.Entry{by.did(snap, action, id, viewOrganisation(row), viewOrganisation(changed))},
+			Audit:         []record.Entry{by.did(snap, action, id, view(row), shown)},
 		}, nil
 	})
-	return viewOrganisation(changed), err
+	return shown, err
 }
 
 // Organisation shows an organisation.
@@ -227,7 +263,7 @@ func (s *Service) Organisation(ctx context.Context, id string) (Organisation, er
 		return Organisation{}, err
 	}
 	if row, ok := snap.Organisations[id]; ok {
-		return viewOrganisation(row), nil
+		return viewOrganisation(snap.Now)(row), nil
 	}
 	return Organisation{}, NotFound("organisation " + id)
 }
@@ -238,6 +274,10 @@ func (s *Service) Organisations(ctx context.Context, after string, limit int) (P
 	if err != nil {
 		return Page[Organisation]{}, err
 	}
+	now, err := s.store.Now(ctx)
+	if err != nil {
+		return Page[Organisation]{}, err
+	}
 	rows, err := s.store.OrganisationPage(ctx, p)
-	return pageOf(rows, limit, viewOrganisation, func(o record.Organisation) string { return o.ID }), err
+	return pageOf(rows, limit, viewOrganisation(now), func(o record.Organisation) string { return o.ID }), err
 }

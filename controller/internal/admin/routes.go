@@ -92,6 +92,7 @@ func Routes() []Route {
 		{post, organisation + "/disable", RoleAdmin, "Disable an organisation: its messages are a stranger's.", ok, nil, nil, Organisation{}, (*API).disableOrganisation},
 		{post, organisation + "/enable", RoleAdmin, "Enable an organisation.", ok, nil, nil, Organisation{}, (*API).enableOrganisation},
 		{post, organisation + "/certificates", RoleAdmin, "Add a certificate that it signs with.", ok, nil, NewCertificate{}, Organisation{}, (*API).addCertificate},
+		{post, organisation + "/certificates/rotate", RoleAdmin, "Add its next certificate, and take away those that have ended; the live ones sign on.", ok, nil, NewCertificate{}, Organisation{}, (*API).rotateCertificate},
 		{del, organisation + "/certificates/{fingerprint}", RoleAdmin, "Take a certificate away.", ok, nil, nil, Organisation{}, (*API).removeCertificate},
 
 		{get, keys, RoleViewer, "List salt keys, without their secrets.", ok, paged("owner"), nil, Page[SaltKey]{}, (*API).listKeys},

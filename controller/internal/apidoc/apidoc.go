@@ -60,6 +60,11 @@ type Config struct {
 	// Network is what the UPI network answers to messages of ours.
 	Network []NetworkStatus
 	Limits  []Limit
+	// Settings are those of Dynamic QRs, Columns those of a settlement file, and
+	// Risk the rules that hold where no others were given.
+	Settings []Setting
+	Columns  []string
+	Risk     []RiskRule
 }
 
 // Sandbox is who signs the examples.
@@ -91,6 +96,9 @@ type Code struct {
 	Code       string
 	HTTPStatus int
 	Message    string // as it is answered
+	// Official is what the network's public lists mean by the code, or what they
+	// call its meaning; "" where that is not known.
+	Official string
 }
 
 // Reason is why a payment ended without success; one that ends in a colon is
@@ -108,6 +116,16 @@ type NetworkStatus struct{ Status, Class, Meaning string }
 
 // Limit is a limit of requests: the flag that sets it, and what it says.
 type Limit struct{ Flag, Help string }
+
+// Setting is a setting of Dynamic QRs: the variable of the environment and the flag
+// that set it, what it is where neither does, and what the flag says.
+type Setting struct{ Env, Flag, Usual, Help string }
+
+// RiskRule is a rule of the risk rules, in words.
+type RiskRule struct {
+	Name, Phase, When, Then, Why string
+	On                           bool
+}
 
 // Door is the door. Make it with New; Register puts its routes on an engine.
 type Door struct {

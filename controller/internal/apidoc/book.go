@@ -29,7 +29,7 @@ func chapters() []chapter {
 		{GroupV1, "payments", "Payments (v1)", "A POS asks for money on a display or an EDC terminal, asks how it went, and may take the request back. Every request is signed with a salt key of the merchant or of its POS provider."},
 		{GroupV3, "collect", "QR, collect and refunds (v3)", "A POS draws the QR itself, sends a collect request to the customer's UPI app, or gives money back. Signed as v1 is; the codes are others."},
 		{GroupEvents, "events", "Events", "The callbacks of a merchant, to be asked for instead of being sent, and the keys to check them with."},
-		{GroupUPI, "upi", "UPI network", "What the customer's bank asks before it pays, and how it pays. Messages are XML and signed; every code but BR and 96 is answered with HTTP 200."},
+		{GroupUPI, "upi", "UPI network", "What the customer's bank asks before it pays, how it pays, and how it asks what came of that. Messages are XML and signed; every code but BR and 96 is answered with HTTP 200. Timeouts, other currencies and NPCI's own dialect: see Dynamic QR."},
 		{GroupDevice, "devices", "Terminals and brokers", "How a terminal gets its credentials, and what an MQTT broker outside the controller asks. All else that a terminal says goes over MQTT."},
 		{GroupAdmin, "admin", "Administration", "Who may take payments and by which key, and what was changed by whom. A bearer token is made by: galla-controller token create. Its role is viewer, operator or admin; each may what those before it may. Errors are problem documents (RFC 9457)."},
 		{GroupOps, "operations", "Operations", "For who runs the controller, and for tools that read this description."},
@@ -171,8 +171,11 @@ func pathParameters(path string) []field {
 		if name, ok := strings.CutPrefix(segment, "{"); ok {
 			name = strings.TrimSuffix(name, "}")
 			doc := docs[name]
-			if name == "id" && strings.HasPrefix(path, "/admin/") {
+			switch {
+			case name == "id" && strings.HasPrefix(path, "/admin/"):
 				doc = ""
+			case name == "id" && strings.HasPrefix(path, "/api/"):
+				doc = "The token of a validation, the QR's tr, or our id of the payment, which is its tr."
 			}
 			all = append(all, need(name, text(), doc))
 		}
@@ -192,7 +195,7 @@ func operationID(r Route) string {
 	return id
 }
 
-// checkWords sees to it that every code, state and reason has its words, and that
+// checkWords sees to it that every code, column and state has its words, and that
 // no words are of something that is gone.
 func (b *book) checkWords() []error {
 	var problems []error
@@ -209,6 +212,16 @@ func (b *book) checkWords() []error {
 				problems = append(problems, fmt.Errorf("%s is no code of %s any more", code, group))
 			}
 		}
+	}
+	columns := columnMeanings()
+	for _, name := range b.Columns {
+		if columns[name] == "" {
+			problems = append(problems, fmt.Errorf("nothing is said of the column %s of settlement files", name))
+		}
+		delete(columns, name)
+	}
+	for name := range columns {
+		problems = append(problems, fmt.Errorf("settlement files have no column %s any more", name))
 	}
 	for _, s := range b.States {
 		if stateMeanings()[s.Name] == "" {

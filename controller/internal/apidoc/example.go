@@ -43,6 +43,9 @@ type Example struct {
 	// Takes are texts of the answer that later examples need: what they are called
 	// there, by where they stand in the answer ("data.id"; an element of XML).
 	Takes map[string]string
+	// Changing: the path has an id that is another each time, so that its checksum
+	// is, too: the command makes it.
+	Changing bool
 }
 
 // Answer is what a running controller answered, with everything that is another
@@ -72,7 +75,7 @@ func Answers() map[string]Answer { return answers() }
 
 // Examples are all of them, in the order in which they can be asked.
 func Examples() []Example {
-	return slices.Concat(examplesV1(), examplesV3(), examplesEvents(), examplesDevice(), examplesAdmin(), examplesOps())
+	return slices.Concat(examplesV1(), examplesV3(), examplesUPI(), examplesEvents(), examplesDevice(), examplesAdmin(), examplesOps())
 }
 
 // method and path of the request.
@@ -147,8 +150,22 @@ func (e Example) Curl(s Sandbox) string {
 	if m := e.Method(); m != "GET" && (m != "POST" || body == "") {
 		b.WriteString(" -X " + m)
 	}
-	fmt.Fprintf(&b, " '%s%s'", exampleHost, e.Target())
+	if e.Changing {
+		key := s.SaltKey
+		if e.By == ByProvider {
+			key = s.ProviderKey
+		}
+		begin := fmt.Sprintf("P='%s'\nX=$(printf %%s \"$P\"'%s' | sha256sum | cut -d' ' -f1)'###1'\n%s", e.Target(), key, b.String())
+		b.Reset()
+		b.WriteString(begin + " " + exampleHost + "$P")
+	} else {
+		fmt.Fprintf(&b, " '%s%s'", exampleHost, e.Target())
+	}
 	for _, h := range header {
+		if e.Changing && h[0] == "X-VERIFY" {
+			b.WriteString(" \\\n  -H \"X-VERIFY: $X\"")
+			continue
+		}
 		fmt.Fprintf(&b, " \\\n  -H '%s: %s'", h[0], h[1])
 	}
 	if body != "" {

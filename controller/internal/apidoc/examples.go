@@ -8,6 +8,9 @@ const (
 
 	docToken   = "550e8400-e29b-41d4-a716-446655440000"
 	docTokenQR = "7c9e6679-7425-40de-944b-e07fc1f90ae7"
+
+	docTokenDollars = "9b2d7f14-3c58-4e0a-a1d6-52f8e7c0b394"
+	docTokenLate    = "2f1c8a60-5b7e-4d39-8e24-c6a90d1f7b53"
 )
 
 const (
@@ -18,19 +21,70 @@ const (
 	routeRefund  = "POST /v3/credit/backToSource"
 	routeVal     = "POST /api/v1/dynamic-qr/validate"
 	routePay     = "POST /api/v1/dynamic-qr/pay"
+	routeCheck   = "POST /api/v1/dynamic-qr/check"
+	routeDynamic = "GET /api/v1/dynamic-qr/{id}"
 )
 
 // reqValQr asks whether a payment of ours may be paid. The RefUrl says that it is
 // a dynamic QR; TxnRef says which.
 func reqValQr(msgID, amount, paymentID string) string {
-	return "<ReqValQr>\n  <MsgID>" + msgID + "</MsgID>\n  <Ts>2026-12-01T10:30:00Z</Ts>\n  <OrgID>MER101</OrgID>\n  <Curr>INR</Curr>\n" +
-		"  <Amount>" + amount + "</Amount>\n  <Mcc>5411</Mcc>\n  <RefUrl>aW5pdGlhdGlvbl9tb2RlPTE2</RefUrl>\n  <TxnRef>" + paymentID + "</TxnRef>\n</ReqValQr>"
+	return reqValQrOf(msgID, "INR", amount, "  <TxnRef>"+paymentID+"</TxnRef>\n")
+}
+
+// reqValQrOf asks about a QR; more are further elements, which name a payment, or
+// whom a QR that was made elsewhere pays.
+func reqValQrOf(msgID, currency, amount, more string) string {
+	return "<ReqValQr>\n  <MsgID>" + msgID + "</MsgID>\n  <Ts>2026-12-01T10:30:00Z</Ts>\n  <OrgID>MER101</OrgID>\n  <Curr>" + currency + "</Curr>\n" +
+		"  <Amount>" + amount + "</Amount>\n  <Mcc>5411</Mcc>\n  <RefUrl>aW5pdGlhdGlvbl9tb2RlPTE2</RefUrl>\n" + more + "</ReqValQr>"
 }
 
 func reqPay(msgID, txnID, token, amount string) string {
+	return reqPayOf(msgID, txnID, token, "INR", amount, "merchant@upi")
+}
+
+func reqPayOf(msgID, txnID, token, currency, amount, payee string) string {
 	return "<ReqPay>\n  <MsgID>" + msgID + "</MsgID>\n  <TxnID>" + txnID + "</TxnID>\n  <VerToken>" + token + "</VerToken>\n" +
-		"  <Amount>" + amount + "</Amount>\n  <Curr>INR</Curr>\n  <PayerAddr>customer@upi</PayerAddr>\n  <PayeeAddr>merchant@upi</PayeeAddr>\n" +
+		"  <Amount>" + amount + "</Amount>\n  <Curr>" + currency + "</Curr>\n  <PayerAddr>customer@upi</PayerAddr>\n  <PayeeAddr>" + payee + "</PayeeAddr>\n" +
 		"  <Timestamp>2026-12-01T10:30:01Z</Timestamp>\n</ReqPay>"
+}
+
+func reqChkTxn(msgID, txnID string) string {
+	return "<ReqChkTxn>\n  <MsgID>" + msgID + "</MsgID>\n  <Ts>2026-12-01T10:31:00Z</Ts>\n  <OrgID>MER101</OrgID>\n" +
+		"  <OrgTxnID>" + txnID + "</OrgTxnID>\n</ReqChkTxn>"
+}
+
+// examplesUPI are what the network asks beside a sale of ours: how it ended, QRs
+// that were made elsewhere, another currency, a merchant who never answers; and
+// what the merchant is told of them.
+func examplesUPI() []Example {
+	merchant := map[string]string{"X-MERCHANT-ID": "MERCHANTUAT"}
+	about := func(name, id, summary string) Example {
+		return Example{Name: name, Route: routeDynamic, Path: "/api/v1/dynamic-qr/" + id, Summary: summary, By: ByMerchant, Header: merchant, Changing: true}
+	}
+	status := func(name, id, summary string) Example {
+		e := about(name, id, summary)
+		e.Route, e.Path = e.Route+"/status", e.Path+"/status"
+		return e
+	}
+	unknown := about("dynamic-unknown", "GP0NOBODYS", "Unknown, or another merchant's")
+	unknown.Changing = false
+	provider := status("dynamic-status", docToken, "By token, and signed by the POS provider")
+	provider.By, provider.Header = ByProvider, nil
+	return []Example{
+		{Name: "dqr-check", Route: routeCheck, Summary: "The answer to ReqPay was lost", Body: reqChkTxn("MSG0000007", "TXN0000001")},
+		{Name: "check-unknown", Route: routeCheck, Summary: "No such transaction", Body: reqChkTxn("MSG0000008", "TXN9999999")},
+		about("dynamic-paid", docDQR, "By the tr of the QR, our id of the payment"), provider, unknown,
+		{Name: "dollars-validate", Route: routeVal, Summary: "Another currency, and a QR that was made elsewhere",
+			Body: reqValQrOf("MSG0000009", "USD", "12.00", "  <PayeeAddr>merchant@upi</PayeeAddr>\n"), Takes: map[string]string{"VerToken": docTokenDollars}},
+		status("dynamic-pending", docTokenDollars, "Validated, and not paid yet"),
+		{Name: "dollars-pay", Route: routePay, Summary: "As it was validated, in dollars", Body: reqPayOf("MSG0000010", "TXN0000004", docTokenDollars, "USD", "12.00", "merchant@upi")},
+		about("dynamic-dollars", docTokenDollars, "Paid in another currency"),
+		{Name: "late-validate", Route: routeVal, Summary: "A payee who will not answer in time",
+			Body: reqValQrOf("MSG0000011", "INR", "1000.00", "  <PayeeAddr>gourmet@mercury</PayeeAddr>\n"), Takes: map[string]string{"VerToken": docTokenLate}},
+		{Name: "late-pay", Route: routePay, Summary: "Answered when the time is up", Body: reqPayOf("MSG0000012", "TXN0000005", docTokenLate, "INR", "1000.00", "gourmet@mercury")},
+		{Name: "late-check", Route: routeCheck, Summary: "The money went back", Body: reqChkTxn("MSG0000013", "TXN0000005")},
+		status("dynamic-reversed", docTokenLate, "The money went back"),
+	}
 }
 
 // examplesV1 is a sale on a display, from the request to the callback, and
@@ -163,6 +217,12 @@ func examplesAdmin() []Example {
 		ask("admin-provider", "PUT "+p+"/providers/{providerId}/merchants/{merchantId}", p+"/providers/MERCHANTPROVIDER/merchants/SHOP1", "Its POS provider", ""),
 		ask("admin-show", "GET "+p+"/terminals/{merchantId}/{storeId}/{terminalId}", p+"/terminals/SHOP1/STORE1/T1", "Not enrolled yet", ""),
 		ask("admin-change", "PATCH "+p+"/terminals/{merchantId}/{storeId}/{terminalId}", p+"/terminals/SHOP1/STORE1/T1", "A minute to pay", `{"paymentWindowSeconds":60}`),
+		ask("admin-fee", "PUT "+p+"/fees/{merchantId}/{mcc}", p+"/fees/SHOP1/*", "Its fee: a half per cent, ₹50 at most", `{"basisPoints":50,"capPaise":5000,"rounding":"half_even"}`),
+		ask("admin-fees", "GET "+p+"/fees", p+"/fees?merchantId=SHOP1", "The fee schedules of it", ""),
+		ask("admin-organisation", "POST "+p+"/organisations", "", "A bank of the UPI network", `{"organisationId":"BANK1","certificates":["`+exampleCertificate+`"]}`),
+		ask("admin-certificate", "POST "+p+"/organisations/{organisationId}/certificates/rotate", p+"/organisations/BANK1/certificates/rotate", "Its next certificate, beside the one that is live", `{"certificate":"`+exampleNextCertificate+`"}`),
+		ask("admin-certificate-again", "POST "+p+"/organisations/{organisationId}/certificates", p+"/organisations/BANK1/certificates", "It is there already", `{"certificate":"`+exampleNextCertificate+`"}`),
+		ask("admin-certificate-gone", "DELETE "+p+"/organisations/{organisationId}/certificates/{fingerprint}", p+"/organisations/BANK1/certificates/"+exampleFingerprint, "The old one, when the bank has changed over", ""),
 		ask("admin-missing", "GET "+p+"/merchants/{merchantId}", p+"/merchants/NOBODY", "No such merchant", ""),
 		ask("admin-audit", "GET "+p+"/audit", p+"/audit?action=terminal.update", "What was changed", ""),
 	}

@@ -9,7 +9,7 @@ func meanings() map[Group]map[string]string {
 			"SUCCESS":                                "The request was taken, or the question is answered: how the payment stands is in data.status.",
 			"UNAUTHORIZED":                           "X-VERIFY does not fit. Unknown merchant, unknown salt index, a key that has ended, a provider that is not mapped to the merchant and a wrong checksum are all answered alike. In the sandbox data.debug has the text that was hashed.",
 			"DUPLICATE_TRANSACTION_ID":               "The merchant has used this id before, for whatever. If the first answer was lost, ask for the status; a new payment needs a new id.",
-			"INVALID_TRANSACTION_ID":                 "The id is missing, too long or of other characters; on status and cancel also: the merchant has no such payment.",
+			"INVALID_TRANSACTION_ID":                 "The id is missing, too long or of other characters; on status and cancel also: the merchant has no such payment. With 404: it has no Dynamic QR of this id.",
 			"INVALID_MERCHANT_ID":                    "The merchant is disabled.",
 			"INVALID_STORE_ID":                       "The merchant has no such store, or it is disabled.",
 			"INVALID_TERMINAL_ID":                    "The store has no such terminal, or it is disabled.",
@@ -61,13 +61,13 @@ func meanings() map[Group]map[string]string {
 			"BR":   "The message is not well-formed or not complete; Message says what is missing. Its MsgID is not used up.",
 			"ZF":   "The organisation is not known, the signature is missing or wrong, or the QR's own signature is not ours. The MsgID is not used up.",
 			"ZD":   "MsgID, TxnID or token was used before, or the QR's payment is already attempted or over.",
-			"ZQ":   "Not a dynamic QR, not one of ours, or of another amount than its payment.",
+			"ZQ":   "Not a dynamic QR, not one of ours, or of another amount than its payment. To ReqChkTxn: no such transaction.",
 			"ZR":   "Nobody here has the payee's VPA.",
-			"YH":   "The merchant or payee is not active, or the merchant's check fails.",
+			"YH":   "The merchant or payee is not active, or the merchant's check fails; or a risk rule refuses the validation.",
 			"PE":   "The QR or the token is past its time. The boundary instant is expired.",
-			"X7":   "Above 8000 rupees.",
+			"X7":   "Above 8000 rupees, or above the lower limit that was set; of another currency, when changed into rupees.",
 			"ZE":   "Nobody was given this token, or amount, currency or payee differ from what was validated.",
-			"IP05": "The acquirer declined: do not honour.",
+			"IP05": "The acquirer declined: do not honour; or a risk rule refuses the payment.",
 			"IP08": "The acquirer declined, by the payer's bank.",
 			"IP10": "The acquirer could not process it.",
 			"96":   "Our own failure. Ask how it ended before trying again. With 503: busy, wait as Retry-After says.",
@@ -95,5 +95,27 @@ func stateMeanings() map[string]string {
 		"failed":      "Not paid: declined, rejected at the terminal, or refused by it.",
 		"cancelled":   "Not paid: taken back by the POS, or replaced on its display by a newer sale.",
 		"expired":     "Not paid: nobody took it or began to pay in time.",
+	}
+}
+
+// columnMeanings say what the columns of a settlement file have.
+func columnMeanings() map[string]string {
+	return map[string]string{
+		"merchantId":            "Who was paid.",
+		"storeId":               "Empty for a QR that was made elsewhere.",
+		"terminalId":            "The terminal, or what the POS called it; empty where there was none.",
+		"type":                  "SALE, or REFUND, whose amounts are below zero.",
+		"merchantTransactionId": "The merchant's id; of a QR that was made elsewhere the network's.",
+		"transactionId":         "Our id of it.",
+		"orderId":               "The merchant's own order.",
+		"upiTxnId":              "The network's id of the attempt.",
+		"rrn":                   "The reference number.",
+		"instrument":            "DQR for all that UPI paid, or CARD, which its acquirer settles.",
+		"payee":                 "The VPA that was paid.",
+		"mcc":                   "The merchant's category.",
+		"amount":                "Rupees with two decimals.",
+		"fee":                   "Rupees. A refund has none.",
+		"settlement":            "Rupees: amount less fee.",
+		"endedAt":               "When it ended, in the time of India.",
 	}
 }

@@ -67,7 +67,7 @@ func (o operation) find(table []Code, word string) (Code, error) {
 var extraStatuses = map[string][]int{
 	"BAD_REQUEST":            {413},
 	"INTERNAL_SERVER_ERROR":  {503},
-	"INVALID_TRANSACTION_ID": {400, 417},
+	"INVALID_TRANSACTION_ID": {400, 404, 417},
 	"96":                     {503},
 }
 

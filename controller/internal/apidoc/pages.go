@@ -32,10 +32,10 @@ type vocabulary struct {
 
 func vocabularies() []vocabulary {
 	return []vocabulary{
-		{GroupV1, "Codes of v1", "What an answer of a route under /v1 says in code. Decide by the code, not by the message."},
+		{GroupV1, "Codes of v1", "What an answer of a route under /v1, or of a question about a Dynamic QR, says in code. Decide by the code, not by the message."},
 		{GroupV3, "Codes of v3", "What an answer of a route under /v3 says in code. A code with two meanings has two rows."},
 		{GroupEvents, "Codes of events", "What an answer of /v1/events says in code."},
-		{GroupUPI, "Codes of UPI", "What RespValQr and RespPay say in Status. In a payment's responseCode they stand behind UPI:, as in UPI:IP08."},
+		{GroupUPI, "Codes of UPI", "What RespValQr, RespPay and RespChkTxn say in Status. In a payment's responseCode they stand behind UPI:, as in UPI:IP08. Some have the letters of a code in NPCI's public lists and another meaning; where those lists are known to have the code, or another one for the same, the table says which."},
 		{GroupDevice, "Codes of enrolment", "What a refused enrolment says in code."},
 		{GroupAdmin, "Codes of administration", "What a problem document says in code."},
 	}
@@ -55,6 +55,9 @@ func (b *book) plan() []page {
 	return append(pages,
 		page{Name: "codes-network", Title: "Codes of the network's answers", Template: "network.html", Data: b.Config},
 		page{Name: "states", Title: "States and reasons", Template: "states.html", Data: b.statesView()},
+		page{Name: "dynamic-qr", Title: "Dynamic QR", Template: "dynamic.html", Data: b.Config},
+		page{Name: "settlement", Title: "Settlement files", Template: "settlement.html", Data: b.settlementView()},
+		page{Name: "risk", Title: "Risk rules", Template: "risk.html", Data: b.Config},
 		page{Name: "callbacks", Title: "Callbacks", Template: "callbacks.html", Data: b.callbacksView()},
 		page{Name: "topics", Title: "Terminal topics", Template: "topics.html", Data: newTopicsView()},
 		page{Name: "limits", Title: "Rate limits", Template: "limits.html", Data: b.Config},

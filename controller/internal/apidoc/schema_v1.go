@@ -93,6 +93,17 @@ func operationsV1() []operation {
 			codes: generalCodes(false, "SUCCESS", "INVALID_MERCHANT_ID", "INVALID_STORE_ID", "INVALID_TERMINAL_ID"),
 			doc:   "Oldest first, 50 at most a page; searchAfter of an answer asks for the next page. Of the last 24 hours where no time is named.",
 		},
+		dynamic("GET /api/v1/dynamic-qr/{id}", "DynamicQR", "What was validated and what it led to, in the words of the network's side: amounts are rupees, times are UTC."),
+		dynamic("GET /api/v1/dynamic-qr/{id}/status", "DynamicQRStatus", "The same, of the payment alone."),
+	}
+}
+
+// dynamic is a route about a Dynamic QR (upi-switch: Tables and lookups).
+func dynamic(route, data, doc string) operation {
+	return operation{
+		route: route, group: GroupV1, data: refTo(data), codes: pathCodes(false, "SUCCESS", "INVALID_TRANSACTION_ID@404"),
+		doc:     doc + " An unknown id and another merchant's are answered alike: 404.",
+		headers: append([]field{may("X-MERCHANT-ID", id(64), "Whose QR; it or X-PROVIDER-ID must be there, and says whose key signs. A provider alone asks for any of its merchants.")}, merchantHeaders()...),
 	}
 }
 
@@ -109,6 +120,8 @@ func schemasV1() fields {
 	return fields{
 		{name: "Debug", schema: object("Only in the sandbox.", need("debug", object("",
 			need("signedString", text(), "What was hashed, up to the salt key."), need("saltIndex", text(), ""), need("header", text(), "What to do about X-VERIFY.")), ""))},
+		{name: "DynamicQR", schema: dynamicSchema()},
+		{name: "DynamicQRStatus", schema: object("How the payment of a Dynamic QR stands.", dynamicStatus()...)},
 		{name: "PaymentInit", schema: initSchema()},
 		{name: "PaymentStatus", schema: statusSchema()},
 		{name: "Search", schema: object("The payload of a search.",

@@ -159,6 +159,7 @@ func resolve(forms fields, s *schema) *schema {
 // codesView is the page of a table of codes.
 type codesView struct {
 	Title, Intro string
+	Official     bool // some code has a neighbour in the network's lists
 	Rows         []codeRow
 }
 
@@ -177,6 +178,7 @@ func (b *book) codesView(g vocabulary) codesView {
 			row.Anchor = fmt.Sprintf("%s-%d", c.Code, c.HTTPStatus)
 		}
 		seen[c.Code] = true
+		v.Official = v.Official || c.Official != ""
 		for _, d := range b.operations {
 			if d.group == g.group && d.group != GroupAdmin && d.answers(c) {
 				row.Used = append(row.Used, linked{d.Method + " " + d.Path, b.pageOf(d.group) + "#" + d.id})
@@ -223,6 +225,17 @@ func (b *book) statesView() statesView {
 	v := statesView{Reasons: b.Reasons}
 	for _, s := range b.States {
 		v.States = append(v.States, stateRow{s, stateMeanings()[s.Name]})
+	}
+	return v
+}
+
+// settlementView is the page of the settlement files.
+type settlementView struct{ Columns []row }
+
+func (b *book) settlementView() settlementView {
+	var v settlementView
+	for _, name := range b.Columns {
+		v.Columns = append(v.Columns, row{Name: name, Doc: columnMeanings()[name]})
 	}
 	return v
 }

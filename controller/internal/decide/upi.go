@@ -32,25 +32,31 @@ const (
 
 // Codes lists every code with its meaning and HTTP status, in the order of
 // PRD 3.5 and 6. It is the one table of this vocabulary.
+//
+// Official is what NPCI's public lists of codes mean by the same letters, or by
+// which others they say what is meant here; "" where nothing of the kind is known.
+// Nothing is decided by it: it keeps a reader of those lists from taking one for
+// the other (upi-switch: Code meanings).
 var Codes = []struct {
 	Code       Code
 	HTTPStatus int
 	Meaning    string
+	Official   string
 }{
-	{CodeOK, 200, "Success"},
-	{CodeBadRequest, 400, "Message is not well-formed or not complete"},
-	{CodeBadSignature, 200, "Signature invalid"},
-	{CodeDuplicate, 200, "Duplicate transaction"},
-	{CodeNoQR, 200, "QR lookup failure"},
-	{CodeNoMerchant, 200, "Merchant lookup failure"},
-	{CodeMerchant, 200, "Merchant error"},
-	{CodeExpired, 200, "Payment expired error"},
-	{CodeLimit, 200, "Amount exceeds limit"},
-	{CodeToken, 200, "Token not found"},
-	{CodeAcquirer05, 200, "Acquirer declined: do not honour"},
-	{CodeAcquirer08, 200, "Acquirer declined by the payer's bank"},
-	{CodeAcquirer10, 200, "Acquirer could not process"},
-	{CodeInternalError, 500, "System error"},
+	{CodeOK, 200, "Success", "Approved or completed successfully"},
+	{CodeBadRequest, 400, "Message is not well-formed or not complete", "Mobile number registered with several customer ids; a wrong form is U05"},
+	{CodeBadSignature, 200, "Signature invalid", ""},
+	{CodeDuplicate, 200, "Duplicate transaction", "Validation error; a duplicate is U01"},
+	{CodeNoQR, 200, "QR lookup failure", ""},
+	{CodeNoMerchant, 200, "Merchant lookup failure", "OTP invalid or incorrect; an invalid merchant is ZB or X6"},
+	{CodeMerchant, 200, "Merchant error", "A merchant error is YG"},
+	{CodeExpired, 200, "Payment expired error", ""},
+	{CodeLimit, 200, "Amount exceeds limit", "Merchant not reachable; an amount above a cap is U02"},
+	{CodeToken, 200, "Token not found", "Transaction not permitted to the VPA"},
+	{CodeAcquirer05, 200, "Acquirer declined: do not honour", "Do not honour is YC or YD"},
+	{CodeAcquirer08, 200, "Acquirer declined by the payer's bank", ""},
+	{CodeAcquirer10, 200, "Acquirer could not process", ""},
+	{CodeInternalError, 500, "System error", "Reversal failure; a system exception is U08"},
 }
 
 // Meaning is the code's sentence.

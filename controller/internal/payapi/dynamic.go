@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"net/http"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -43,10 +44,15 @@ type scanned struct {
 }
 
 // dynamic checks who asks and finds the QR. X-MERCHANT-ID or X-PROVIDER-ID selects
-// the key; what belongs to another is not found.
+// the key; what belongs to another is not found. A question takes of the share of
+// the merchant who is named, else of the one whose QR it is.
 func (a *API) dynamic(c *gin.Context) (s scanned, ok bool) {
 	merchantID := c.GetHeader("X-MERCHANT-ID")
-	if _, err := a.check(c, merchantID, "", route(c)); err != nil {
+	who := a.check
+	if merchantID != "" {
+		who = a.verify
+	}
+	if _, err := who(c, merchantID, "", route(c)); err != nil {
 		a.fail(c, err)
 		return s, false
 	}
@@ -60,7 +66,10 @@ func (a *API) dynamic(c *gin.Context) (s scanned, ok bool) {
 			err = journal.ErrNotFound
 		}
 	}
-	if err == nil && a.Allow != nil {
+	if errors.Is(err, journal.ErrNotFound) {
+		err = &Refusal{Code: CodeInvalidTransaction, HTTPStatus: http.StatusNotFound, Text: "The merchant has no Dynamic QR of this id"}
+	}
+	if err == nil && merchantID == "" && a.Allow != nil {
 		if wait, allowed := a.Allow(s.merchant); !allowed {
 			err = &Refusal{Code: CodeTooMany, retryAfter: max(wait, time.Second)}
 		}
@@ -95,10 +104,9 @@ func (a *API) find(ctx context.Context, id string) (s scanned, err error) {
 	} else if payee, known := a.Directory().Payee(s.quote.Payee); known {
 		s.merchant = payee.MerchantID
 	}
-	switch s.payment.Solution {
-	case "", payment.DQRDevice, payment.EDC, payment.ForeignQR, payment.QRString:
-	default:
-		return s, journal.ErrNotFound // no QR was made for it
+	if s.payment.ID != "" && s.payment.QR == "" && s.payment.Solution != payment.ForeignQR {
+		// No QR was made for it: a collect request, a refund, a card sale.
+		return s, journal.ErrNotFound
 	}
 	if s.quote.Token == "" {
 		s.quote, err = a.Reader.LatestQuote(ctx, paymentID)

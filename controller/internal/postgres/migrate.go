@@ -67,8 +67,14 @@ func (db *DB) Tidy(ctx context.Context) error {
 	return nil
 }
 
-// partitioned are the tables that are kept by month.
-var partitioned = []string{"transaction_events", "qr_validation_events", "callbacks", "callback_attempts"}
+// partitioned are the tables that are kept by month, partitionedBy the column
+// that says which.
+var (
+	partitioned   = []string{"transaction_events", "qr_validation_events", "callbacks", "callback_attempts"}
+	partitionedBy = map[string]string{
+		"transaction_events": "at", "qr_validation_events": "at", "callbacks": "created_at", "callback_attempts": "started_at",
+	}
+)
 
 // monthsAhead is how many months after this one have their partitions.
 const monthsAhead = 2
@@ -111,14 +117,22 @@ func (db *DB) addMonth(ctx context.Context, parent, name string, from time.Time)
 		if err := tx.QueryRow(ctx, "SELECT to_regclass($1) IS NOT NULL", name).Scan(&done); err != nil || done {
 			return err
 		}
-		table, month := pgx.Identifier{name}.Sanitize(), from.Format(time.DateOnly)
-		next := from.AddDate(0, 1, 0).Format(time.DateOnly)
-		_, err = tx.Exec(ctx, fmt.Sprintf("CREATE TABLE %s (LIKE %s INCLUDING ALL)", table, parent))
-		if err == nil {
-			_, err = tx.Exec(ctx, fmt.Sprintf("ALTER TABLE %s ATTACH PARTITION %s FOR VALUES FROM ('%s+00') TO ('%s+00')",
-				parent, table, month+" 00:00:00", next+" 00:00:00"))
+		table, month := pgx.Identifier{name}.Sanitize(), from.Format(time.DateOnly)+" 00:00:00+00"
+		next := from.AddDate(0, 1, 0).Format(time.DateOnly) + " 00:00:00+00"
+		for _, step := range []string{
+			// Where nobody made room in time the month's rows stand in the default
+			// partition: they move, or the new one could not be attached.
+			fmt.Sprintf("LOCK TABLE %s_default IN ACCESS EXCLUSIVE MODE", parent),
+			fmt.Sprintf("CREATE TABLE %s (LIKE %s INCLUDING ALL)", table, parent),
+			fmt.Sprintf("WITH moved AS (DELETE FROM %[1]s_default WHERE %[2]s >= '%[3]s' AND %[2]s < '%[4]s' RETURNING *) INSERT INTO %[5]s SELECT * FROM moved",
+				parent, partitionedBy[parent], month, next, table),
+			fmt.Sprintf("ALTER TABLE %s ATTACH PARTITION %s FOR VALUES FROM ('%s') TO ('%s')", parent, table, month, next),
+		} {
+			if _, err := tx.Exec(ctx, step); err != nil {
+				return err
+			}
 		}
-		return err
+		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("partition %s: %w", name, err)
