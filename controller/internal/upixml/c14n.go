@@ -97,8 +97,6 @@ type qualified struct {
 	namespace []byte
 }
 
-func (c *canonical) reset() { c.text, c.written = c.text[:0], c.written[:0] }
-
 // start writes the start tag of the element that t has started and s taken in.
 func (c *canonical) start(t *token.Tokenizer, s *scope) error {
 	c.text = append(c.text, '<')
