@@ -15,7 +15,7 @@ import (
 
 // patience bounds every wait of these tests; it only turns a hang into a
 // failure.
-const patience = 20 * time.Second
+const patience = 60 * time.Second
 
 // said collects what a controller tells.
 type said struct {

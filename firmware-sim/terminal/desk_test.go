@@ -21,7 +21,7 @@ import (
 
 // patience bounds every wait of these tests. Nothing takes that long; it only
 // turns a hang into a failure that says what was waited for.
-const patience = 20 * time.Second
+const patience = 60 * time.Second
 
 var someone = protocol.Identity{MerchantID: "MERCHANTUAT", StoreID: "teststore1", TerminalID: "testterminal1"}
 

@@ -130,7 +130,7 @@ func (mq *Mosquitto) firstStart(ctx context.Context, conf string) error {
 	var err error
 	// Between asking for a free port and taking it somebody else may; then another.
 	for range 5 {
-		if mq.port, err = freePort(); err != nil {
+		if mq.port, err = FreePort(); err != nil {
 			return err
 		}
 		placed, perr := place(conf, mq.port)

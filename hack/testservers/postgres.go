@@ -90,7 +90,7 @@ func StartPostgres(ctx context.Context, dir string, opts ...PostgresOption) (*Po
 	}
 	// Between asking for a free port and taking it somebody else may; then another.
 	for range 5 {
-		if pg.port, err = freePort(); err != nil {
+		if pg.port, err = FreePort(); err != nil {
 			break
 		}
 		if err = pg.start(ctx); err == nil {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"os/user"
@@ -301,16 +300,6 @@ func (p *process) log() string {
 func (p *process) tail() string {
 	s := p.log()
 	return s[max(0, len(s)-logTail):]
-}
-
-// freePort asks the kernel for a loopback TCP port that nobody uses now.
-func freePort() (int, error) {
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
 }
 
 // serverEnv is the environment without what would redirect a server (PGDATA,

@@ -21,7 +21,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // patience bounds every wait of a test. It is reached only by a failure.
-const patience = 20 * time.Second
+const patience = 60 * time.Second
 
 // The terminals of these tests. gina and hari sit in one shop; anna has the
 // same store and terminal id at another merchant; gin's identity is a prefix of

@@ -28,7 +28,7 @@ import (
 )
 
 // patience bounds every wait of a test. It is reached only by a failure.
-const patience = 20 * time.Second
+const patience = 60 * time.Second
 
 // asking is the hook that makes a broker ask a door over HTTP, as EMQX does.
 type asking struct {

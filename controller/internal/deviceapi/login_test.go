@@ -20,7 +20,7 @@ import (
 )
 
 // patience bounds every wait of a test. It is reached only by a failure.
-const patience = 20 * time.Second
+const patience = 60 * time.Second
 
 // venue is a real broker that asks a house's database.
 type venue struct {

@@ -36,7 +36,7 @@ func TestMain(m *testing.M) {
 }
 
 // patience bounds every wait of a test. It is reached only by a failure.
-const patience = 20 * time.Second
+const patience = 60 * time.Second
 
 var (
 	gina = protocol.Identity{MerchantID: "M1", StoreID: "shop", TerminalID: "till-1"}

@@ -30,7 +30,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // patience bounds every wait of a test. It is reached only by a failure.
-const patience = 20 * time.Second
+const patience = 60 * time.Second
 
 // world is a link with a real house behind it.
 type world struct {
