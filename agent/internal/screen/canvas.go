@@ -13,6 +13,7 @@ type canvas struct {
 	dst   *image.RGBA
 	fonts *fonts
 	icons *icons
+	bit   bool // a pixel is painted whole or not at all
 	// on is told every text before it is written, and the picture under it;
 	// nil but in tests.
 	on func(print, *image.RGBA)
@@ -70,6 +71,9 @@ func (c *canvas) stamp(mask *image.Alpha, at image.Point, col color.RGBA) {
 		m := mask.Pix[mask.PixOffset(r.Min.X-at.X, y-at.Y):][:r.Dx()]
 		d := c.dst.Pix[c.dst.PixOffset(r.Min.X, y):][:4*r.Dx()]
 		for x, a := range m {
+			if c.bit {
+				a = whole(a)
+			}
 			if a == 0 {
 				continue
 			}
@@ -79,6 +83,15 @@ func (c *canvas) stamp(mask *image.Alpha, at image.Point, col color.RGBA) {
 			p[2] = over(p[2], col.B, a)
 		}
 	}
+}
+
+// whole is a pixel of one bit: painted when a third of it is covered, or thin
+// strokes would break.
+func whole(a byte) byte {
+	if a < 84 {
+		return 0
+	}
+	return 255
 }
 
 // over is a of top, the rest of bottom, rounded.
@@ -119,7 +132,8 @@ func (c *canvas) text(box image.Rectangle, k ink, text string) {
 func (c *canvas) write(p print) {
 	s := style{p.ink.bold, p.size}
 	// Capitals of Noto Sans are 0.714 em high; they stand in the middle.
-	y := p.box.Min.Y + (p.box.Dy()-len(p.lines)*leading(p.size))/2 + (leading(p.size)+p.size*714/1000)/2
+	high := leading(p.size, p.text)
+	y := p.box.Min.Y + (p.box.Dy()-len(p.lines)*high)/2 + (high+p.size*714/1000)/2
 	for _, line := range p.lines {
 		w := c.fonts.width(s, line)
 		x := fixed.I(p.box.Min.X)
@@ -131,28 +145,61 @@ func (c *canvas) write(p print) {
 			x += (fixed.I(p.box.Dx()) - w) / 2
 		}
 		c.line(s, x, y, line, p.ink.color)
-		y += leading(p.size)
+		y += high
 	}
 }
 
-// leading is the distance of two lines.
-func leading(size int) int { return size * 6 / 5 }
+// leading is the distance of two lines of a text: Devanagari has marks above and
+// below.
+func leading(size int, text string) int {
+	if strings.ContainsFunc(text, shaped) {
+		return size * 7 / 5
+	}
+	return size * 6 / 5
+}
 
 // line writes one line, its pen starting at x on the baseline y.
 func (c *canvas) line(s style, x fixed.Int26_6, y int, text string, col color.RGBA) {
-	last := rune(-1)
-	for _, r := range text {
-		if last >= 0 {
-			x += c.fonts.kern(s, last, r)
+	pieces(text, func(piece string, devanagari bool) {
+		if devanagari {
+			x = c.shapedLine(s, x, y, piece, col)
+			return
 		}
-		pen := x + 8 // to the nearest quarter of a pixel
-		g := c.fonts.glyph(s, r, uint8(pen&63/16))
-		if g.mask != nil {
-			c.stamp(g.mask, image.Pt(pen.Floor(), y), col)
+		last := rune(-1)
+		for _, r := range piece {
+			if last >= 0 {
+				x += c.fonts.kern(s, last, r)
+			}
+			pen := c.pen(x)
+			g := c.fonts.glyph(s, r, uint8(pen&63/16))
+			if g.mask != nil {
+				c.stamp(g.mask, image.Pt(pen.Floor(), y), col)
+			}
+			x += g.advance
+			last = r
 		}
-		x += g.advance
-		last = r
+	})
+}
+
+// shapedLine writes Devanagari and returns where the pen is then.
+func (c *canvas) shapedLine(s style, x fixed.Int26_6, y int, text string, col color.RGBA) fixed.Int26_6 {
+	r := c.fonts.shaper.run(s, text)
+	for _, g := range r.glyphs {
+		pen := c.pen(x + g.x)
+		if m := c.fonts.shaper.glyph(s, g.gid, uint8(pen&63/16)); m != nil {
+			c.stamp(m, image.Pt(pen.Floor(), y+g.y.Round()), col)
+		}
 	}
+	return x + r.advance
+}
+
+// pen is where a glyph starts: at the nearest quarter of a pixel, or at a whole
+// one where there is but one bit, so that strokes stay sharp.
+func (c *canvas) pen(x fixed.Int26_6) fixed.Int26_6 {
+	if c.bit {
+		return (x + 32) &^ 63
+	}
+	return x + 8
 }
 
 // longest is more runes than any box holds; laying out costs by the rune.
@@ -162,11 +209,19 @@ const longest = 160
 // a text that no box could hold.
 func (c *canvas) readable(text string) string {
 	left := longest
+	before := rune(-1)
 	text = strings.Map(func(r rune) rune {
 		left--
+		last := before
+		before = r
 		switch {
 		case left < 0:
 			return -1
+		case joiner(r):
+			if !shaped(last) {
+				return -1
+			}
+			return r
 		case c.fonts.has(r):
 			return r
 		case r == '\t' || r == '\n' || r == '\r':
@@ -182,7 +237,7 @@ func (c *canvas) readable(text string) string {
 func (c *canvas) fit(box image.Rectangle, k ink, text string) (lines []string, size int, whole bool) {
 	for size = k.size; size >= k.min; size-- {
 		lines = c.wrap(style{k.bold, size}, fixed.I(box.Dx()), text)
-		if lines != nil && len(lines) <= k.lines && len(lines)*leading(size) <= box.Dy() {
+		if lines != nil && len(lines) <= k.lines && (len(lines)-1)*leading(size, text)+size*6/5 <= box.Dy() {
 			return c.balance(style{k.bold, size}, box.Dx(), text, lines), size, true
 		}
 	}
@@ -257,6 +312,9 @@ func (c *canvas) middle(s style, width fixed.Int26_6, text string) string {
 	runes := []rune(text)
 	for keep := len(runes) - 1; keep > 0; keep-- {
 		tail := keep / 3
+		if !splits(runes, keep-tail) || !splits(runes, len(runes)-tail) {
+			continue
+		}
 		line := string(runes[:keep-tail]) + "…" + string(runes[len(runes)-tail:])
 		if c.fonts.width(s, line) <= width {
 			return line
@@ -270,6 +328,9 @@ func (c *canvas) holds(s style, width fixed.Int26_6, text []rune, end string) in
 	n := 0
 	for n < len(text) && c.fonts.width(s, string(text[:n+1])+end) <= width {
 		n++
+	}
+	for !splits(text, n) {
+		n--
 	}
 	return n
 }

@@ -8,9 +8,14 @@
 //
 // # Where to look
 //
-// View (view.go) is all that a picture depends on. Words (words.go) are the
-// table of all texts, one column a language, and reasons (reasons.go) names the
-// text of each reason that the protocol knows. Each panel size has one file of
-// layouts (portrait240.go), with the coordinates of terminal-ux: Device
-// screens. canvas, font and icon are the means.
+// View (view.go) is all that a picture depends on. Words (words.go) names the
+// texts, one file of words/ a language has them (lang.go), and reasons (reasons.go)
+// finds that of each reason that the protocol knows.
+//
+// layout.go has the panel sizes. The upright coloured ones share portrait*.go,
+// designed for 240x320 and put on 320x480 by grid.go. The others arrange what
+// scene.go says of a View: landscape.go (480x320), paper.go (122x250 e-paper) and
+// companion.go (128x64, never a payment's QR), the last two in black and white by
+// mono.go. Coordinates are those of terminal-ux: Device screens. canvas, stack,
+// font, shape (Devanagari), icon and sign are the means.
 package screen

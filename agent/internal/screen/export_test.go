@@ -63,10 +63,47 @@ func watch(r *Renderer, dst *image.RGBA, v View, ink bool) ([]Printed, error) {
 // Texts is the table of texts: word, language, text.
 func Texts() map[string]map[Lang]string {
 	all := map[string]map[Lang]string{}
-	for w, row := range texts {
-		all[string(w)] = row
+	for l, row := range texts().texts {
+		for w, text := range row {
+			if all[string(w)] == nil {
+				all[string(w)] = map[Lang]string{}
+			}
+			all[string(w)][l] = text
+		}
 	}
 	return all
+}
+
+// Lacks reports whether a text has a cluster without a glyph, or with the dotted
+// circle that stands for a letter that is not there.
+func Lacks(r *Renderer, text string) bool {
+	f := r.canvas.fonts
+	lacks := false
+	pieces(text, func(piece string, devanagari bool) {
+		if !devanagari {
+			for _, c := range piece {
+				lacks = lacks || !f.has(c)
+			}
+			return
+		}
+		for _, bold := range []bool{false, true} {
+			run := f.shaper.run(style{bold, 20}, piece)
+			circle, _ := f.shaper.face(bold).NominalGlyph(0x25cc)
+			lacks = lacks || run.lacking || len(run.glyphs) == 0
+			for _, g := range run.glyphs {
+				lacks = lacks || g.gid == circle
+			}
+		}
+	})
+	return lacks
+}
+
+// Glyphs are those of a text of Devanagari.
+func Glyphs(r *Renderer, text string) (ids []uint32) {
+	for _, g := range r.canvas.fonts.shaper.run(style{false, 20}, text).glyphs {
+		ids = append(ids, uint32(g.gid))
+	}
+	return ids
 }
 
 // CanDraw reports whether both fonts have a rune.
@@ -82,7 +119,10 @@ func DigitWidths(r *Renderer, size int) (widths [2][10]fixed.Int26_6) {
 }
 
 // Card is where the QR is on a panel of that size.
-func Card(size image.Point) (image.Rectangle, error) { return cardOf(size) }
+func Card(size image.Point) (image.Rectangle, error) {
+	l, err := layoutOf(size)
+	return l.card, err
+}
 
 // Dark reports whether a module of a QR is dark.
 func (q *QR) Dark(x, y int) bool { return q.dark[y*q.modules+x] }

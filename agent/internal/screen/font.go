@@ -33,6 +33,7 @@ type fonts struct {
 	glyphs        map[glyphKey]glyph
 	kerns         map[kernKey]fixed.Int26_6
 	known         map[rune]bool
+	shaper        *shaper // of Devanagari; the rest is Latin
 }
 
 // mostKept bounds what is kept of each kind: texts from outside must not fill
@@ -71,6 +72,9 @@ func newFonts() (*fonts, error) {
 	if f.bold, err = opentype.Parse(boldTTF); err != nil {
 		return nil, fmt.Errorf("parse Noto Sans Bold: %w", err)
 	}
+	if f.shaper, err = newShaper(); err != nil {
+		return nil, err
+	}
 	return f, nil
 }
 
@@ -83,6 +87,9 @@ func (f *fonts) font(bold bool) *sfnt.Font {
 
 // has reports whether both weights can draw r.
 func (f *fonts) has(r rune) bool {
+	if shaped(r) {
+		return f.shaper.has(r)
+	}
 	known, seen := f.known[r]
 	if !seen {
 		a, errA := f.regular.GlyphIndex(&f.buf, r)
@@ -147,13 +154,19 @@ func (f *fonts) kern(s style, left, right rune) fixed.Int26_6 {
 // width measures a text in 1/64 pixels.
 func (f *fonts) width(s style, text string) fixed.Int26_6 {
 	var w fixed.Int26_6
-	last := rune(-1)
-	for _, r := range text {
-		if last >= 0 {
-			w += f.kern(s, last, r)
+	pieces(text, func(piece string, devanagari bool) {
+		if devanagari {
+			w += f.shaper.run(s, piece).advance
+			return
 		}
-		w += f.glyph(s, r, 0).advance
-		last = r
-	}
+		last := rune(-1)
+		for _, r := range piece {
+			if last >= 0 {
+				w += f.kern(s, last, r)
+			}
+			w += f.glyph(s, r, 0).advance
+			last = r
+		}
+	})
 	return w
 }

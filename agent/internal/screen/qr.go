@@ -51,12 +51,16 @@ func (q *QR) Level() string { return q.level }
 // but L where that makes the modules larger. It costs milliseconds: call it
 // once per payment, not per picture.
 //
-// It returns ErrQRDoesNotFit when a module would be smaller than 0.45 mm, and
-// ErrSize when there is no layout for the panel.
+// It returns ErrQRDoesNotFit when a module would be smaller than 0.45 mm or the
+// panel carries no QR at all, and ErrSize when there is no layout for the panel.
 func EncodeQR(text string, glass Glass) (*QR, error) {
-	card, err := cardOf(glass.Size)
+	l, err := layoutOf(glass.Size)
 	if err != nil {
 		return nil, err
+	}
+	card := l.card
+	if card.Empty() {
+		return nil, fmt.Errorf("%w: %dx%d pixels never carry one", ErrQRDoesNotFit, glass.Size.X, glass.Size.Y)
 	}
 	if glass.Width <= 0 {
 		return nil, fmt.Errorf("panel width %s is not positive", glass.Width)

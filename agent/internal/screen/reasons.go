@@ -35,7 +35,7 @@ func reasonWord(reason string) (word, bool) {
 		return wUPIDeclined, true
 	}
 	w := word("reason." + reason)
-	_, known := texts[w]
+	known := has(w)
 	return w, known
 }
 
@@ -54,7 +54,7 @@ func reasonCode(reason string) string {
 // fixWord is what to do about a fault.
 func fixWord(reason string) word {
 	w := word("fix." + reason)
-	if _, known := texts[w]; known {
+	if known := has(w); known {
 		return w
 	}
 	return wServiceFix

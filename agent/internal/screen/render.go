@@ -14,7 +14,7 @@ var ErrSize = errors.New("no screen layout for this panel size")
 // rasterised, nothing else: what it drew before never shows. It may be shared;
 // calls run one at a time.
 type Renderer struct {
-	size image.Point
+	layout layout
 
 	mu     sync.Mutex
 	canvas canvas
@@ -22,42 +22,37 @@ type Renderer struct {
 
 // New returns a Renderer for panels of that many pixels, or ErrSize.
 func New(size image.Point) (*Renderer, error) {
-	if _, err := cardOf(size); err != nil {
+	l, err := layoutOf(size)
+	if err != nil {
+		return nil, err
+	}
+	if err := texts().err; err != nil {
 		return nil, err
 	}
 	f, err := newFonts()
 	if err != nil {
 		return nil, err
 	}
-	return &Renderer{size: size, canvas: canvas{fonts: f, icons: newIcons()}}, nil
+	return &Renderer{layout: l, canvas: canvas{fonts: f, icons: newIcons(), bit: l.bit}}, nil
 }
 
 // Render paints all of dst, whose bounds must be those of the panel, from the
 // origin. It returns an error, and leaves dst alone, for a View that has no
 // picture: see ErrView.
 func (r *Renderer) Render(dst *image.RGBA, v View) error {
-	if dst == nil || dst.Rect != (image.Rectangle{Max: r.size}) {
-		return fmt.Errorf("%w: the picture is not %dx%d pixels", ErrView, r.size.X, r.size.Y)
+	if dst == nil || dst.Rect != (image.Rectangle{Max: r.layout.size}) {
+		return fmt.Errorf("%w: the picture is not %dx%d pixels", ErrView, r.layout.size.X, r.layout.size.Y)
 	}
-	if err := v.check(); err != nil {
+	if err := v.check(!r.layout.card.Empty()); err != nil {
 		return err
 	}
-	if q := v.QR; q != nil && pixelsOf(portrait240Card, q.modules) < q.px {
+	if q := v.QR; q != nil && !r.layout.card.Empty() && pixelsOf(r.layout.card, q.modules) < q.px {
 		return fmt.Errorf("%w: its QR was made for another panel", ErrView)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.canvas.dst = dst
 	defer func() { r.canvas.dst = nil }()
-	portrait240{&r.canvas, v}.draw()
+	r.layout.draw(&r.canvas, v)
 	return nil
-}
-
-// cardOf is the white card that carries a payment's QR on a panel of that size.
-func cardOf(size image.Point) (image.Rectangle, error) {
-	switch size {
-	case portrait240Size:
-		return portrait240Card, nil
-	}
-	return image.Rectangle{}, fmt.Errorf("%w: %dx%d; known is 240x320", ErrSize, size.X, size.Y)
 }

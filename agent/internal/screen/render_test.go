@@ -13,7 +13,7 @@ import (
 
 // anyView is a view of any mode with anything in it; it may have no picture.
 func anyView(qr *screen.QR) *rapid.Generator[screen.View] {
-	text := rapid.OneOf(rapid.String(), rapid.SampledFrom(append(slices.Clone(reasons), "", "testterminal1", "Galla Test Store")))
+	text := rapid.OneOf(rapid.String(), rapid.SampledFrom(append(slices.Clone(reasons), "", "testterminal1", "Galla Test Store", "en", "hi", "श्री गणेश किराना", "\u094d\u200d\u093f")))
 	length := rapid.Custom(func(t *rapid.T) time.Duration {
 		return time.Duration(rapid.Int64().Draw(t, "duration"))
 	})
@@ -70,68 +70,75 @@ func anyView(qr *screen.QR) *rapid.Generator[screen.View] {
 // what. No pixel is left as it was, none is transparent.
 func TestRenderIsAFunctionOfTheView(t *testing.T) {
 	t.Parallel()
-	used := newRenderer(t)
-	views := anyView(encode(t, plainQR))
-	rapid.Check(t, func(rt *rapid.T) {
-		v := views.Draw(rt, "view")
-		a, b := picture(), picture()
-		for i := range b.Pix {
-			b.Pix[i] = byte(i * 7)
-		}
-		errA := used.Render(a, v)
-		errB := newRenderer(t).Render(b, v)
-		if (errA == nil) != (errB == nil) {
-			rt.Fatalf("errors %v and %v", errA, errB)
-		}
-		if errA != nil {
-			return
-		}
-		if !slices.Equal(a.Pix, b.Pix) {
-			rt.Fatal("two pictures of one view differ")
-		}
-		if !a.Opaque() {
-			rt.Fatal("the picture is not opaque")
-		}
+	each(t, func(t *testing.T, glass pane) {
+		used, other := newRenderer(t, glass), newRenderer(t, glass)
+		views := anyView(encode(t, glass, glass.text(plainQR)))
+		rapid.Check(t, func(rt *rapid.T) {
+			v := views.Draw(rt, "view")
+			a, b := picture(glass), picture(glass)
+			for i := range b.Pix {
+				b.Pix[i] = byte(i * 7)
+			}
+			errA := used.Render(a, v)
+			_ = other.Render(b, views.Draw(rt, "before")) // whatever it says
+			errB := other.Render(b, v)
+			if (errA == nil) != (errB == nil) {
+				rt.Fatalf("errors %v and %v", errA, errB)
+			}
+			if errA != nil {
+				return
+			}
+			if !slices.Equal(a.Pix, b.Pix) {
+				rt.Fatal("two pictures of one view differ")
+			}
+			if !a.Opaque() {
+				rt.Fatal("the picture is not opaque")
+			}
+		})
 	})
 }
 
 // Each mode and outcome is a picture of its own.
 func TestStatesAreToldApart(t *testing.T) {
 	t.Parallel()
-	named := map[string]string{}
-	for _, s := range states(t) {
-		pixels := string(render(t, s.view).Pix)
-		if other, twice := named[pixels]; twice {
-			t.Errorf("%s and %s look the same", s.name, other)
+	each(t, func(t *testing.T, glass pane) {
+		named := map[string]string{}
+		for _, s := range states(t, glass) {
+			pixels := string(render(t, glass, s.view).Pix)
+			if other, twice := named[pixels]; twice {
+				t.Errorf("%s and %s look the same", s.name, other)
+			}
+			named[pixels] = s.name
 		}
-		named[pixels] = s.name
-	}
+	})
 }
 
 func TestOneRendererForMany(t *testing.T) {
 	t.Parallel()
-	shared := newRenderer(t)
-	var all sync.WaitGroup
-	for _, s := range states(t) {
-		want := render(t, s.view)
-		all.Go(func() {
-			for range 3 {
-				got := picture()
-				if err := shared.Render(got, s.view); err != nil {
-					t.Error(err)
+	each(t, func(t *testing.T, glass pane) {
+		shared := newRenderer(t, glass)
+		var all sync.WaitGroup
+		for _, s := range states(t, glass) {
+			want := render(t, glass, s.view)
+			all.Go(func() {
+				for range 3 {
+					got := picture(glass)
+					if err := shared.Render(got, s.view); err != nil {
+						t.Error(err)
+					}
+					if !slices.Equal(got.Pix, want.Pix) {
+						t.Errorf("%s: another picture when shared", s.name)
+					}
 				}
-				if !slices.Equal(got.Pix, want.Pix) {
-					t.Errorf("%s: another picture when shared", s.name)
-				}
-			}
-		})
-	}
-	all.Wait()
+			})
+		}
+		all.Wait()
+	})
 }
 
 func TestTimeLeft(t *testing.T) {
 	t.Parallel()
-	qr := encode(t, plainQR)
+	qr := encode(t, glass, plainQR)
 	const full, whole = 3 * time.Minute, 240
 	info, warn := uint32(0x53b1fd), uint32(0xfdb022)
 	for _, test := range []struct {
@@ -153,8 +160,8 @@ func TestTimeLeft(t *testing.T) {
 	} {
 		t.Run(test.left.String(), func(t *testing.T) {
 			t.Parallel()
-			dst := picture()
-			printed, err := screen.Watch(newRenderer(t), dst, screen.View{
+			dst := picture(glass)
+			printed, err := screen.Watch(newRenderer(t, glass), dst, screen.View{
 				Mode: protocol.ModePresenting, AmountPaise: 1, QR: qr, Left: test.left, Total: full, Link: true,
 			})
 			if err != nil {
@@ -176,7 +183,7 @@ func TestTimeLeft(t *testing.T) {
 		})
 	}
 	t.Run("unknown", func(t *testing.T) {
-		printed, err := screen.Watch(newRenderer(t), picture(), screen.View{Mode: protocol.ModePresenting, AmountPaise: 1, QR: qr, Link: true})
+		printed, err := screen.Watch(newRenderer(t, glass), picture(glass), screen.View{Mode: protocol.ModePresenting, AmountPaise: 1, QR: qr, Link: true})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -190,52 +197,91 @@ func TestTimeLeft(t *testing.T) {
 // matrix S5).
 func TestOfflineKeepsTheQR(t *testing.T) {
 	t.Parallel()
-	q := encode(t, signedQR)
-	v := presenting(q)
-	v.Link = false
-	dst := picture()
-	printed, err := screen.Watch(newRenderer(t), dst, v)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := checkQR(dst, q); err != nil {
-		t.Error(err)
-	}
-	for _, want := range []string{"Offline: QR valid", "Result may be late", "2:41", "₹245.00"} {
-		if !slices.ContainsFunc(printed, func(p screen.Printed) bool { return p.Text == want }) {
-			t.Errorf("%q is not on the picture", want)
+	eachQR(t, func(t *testing.T, glass pane) {
+		q := encode(t, glass, glass.text(signedQR))
+		v := presenting(q)
+		v.Lang = glass.lang
+		v.Link = false
+		dst := picture(glass)
+		printed, err := screen.Watch(newRenderer(t, glass), dst, v)
+		if err != nil {
+			t.Fatal(err)
 		}
-	}
+		if err := checkQR(glass, dst, q); err != nil {
+			t.Error(err)
+		}
+		for _, want := range []string{glass.say("offline.late"), "₹245.00"} {
+			if !slices.ContainsFunc(printed, func(p screen.Printed) bool { return p.Text == want }) {
+				t.Errorf("%q is not on the picture", want)
+			}
+		}
+	})
 }
 
 // PAID is on the picture of a success and on no other.
 func TestOnlyASuccessSaysPaid(t *testing.T) {
 	t.Parallel()
-	r := newRenderer(t)
-	for _, s := range everyText(t) {
-		printed, err := screen.Watch(r, picture(), s.view)
-		if err != nil {
-			t.Fatal(err)
+	each(t, func(t *testing.T, glass pane) {
+		r := newRenderer(t, glass)
+		for _, s := range everyText(t, glass) {
+			printed, err := screen.Watch(r, picture(glass), s.view)
+			if err != nil {
+				t.Fatal(err)
+			}
+			paid := slices.ContainsFunc(printed, func(p screen.Printed) bool { return p.Text == glass.say("paid.title") })
+			if paid != (s.view.Mode == protocol.ModeResult && s.view.Outcome == protocol.OutcomeSucceeded) {
+				t.Errorf("%s: PAID is on the picture: %v", s.name, paid)
+			}
 		}
-		paid := slices.ContainsFunc(printed, func(p screen.Printed) bool { return p.Text == "PAID" })
-		if paid != (s.view.Mode == protocol.ModeResult && s.view.Outcome == protocol.OutcomeSucceeded) {
-			t.Errorf("%s: PAID is on the picture: %v", s.name, paid)
+	})
+}
+
+func BenchmarkRender(b *testing.B) {
+	for _, glass := range panes() {
+		r, dst := newRenderer(b, glass), picture(glass)
+		for _, s := range states(b, glass) {
+			switch s.name {
+			case "idle", "presenting", "succeeded":
+				b.Run(glass.String()+"/"+s.name, func(b *testing.B) {
+					b.ReportAllocs()
+					for b.Loop() {
+						if err := r.Render(dst, s.view); err != nil {
+							b.Fatal(err)
+						}
+					}
+				})
+			}
 		}
 	}
 }
 
-func BenchmarkRender(b *testing.B) {
-	r, dst := newRenderer(b), picture()
-	for _, s := range states(b) {
-		switch s.name {
-		case "idle", "presenting-signed", "succeeded":
-			b.Run(s.name, func(b *testing.B) {
-				b.ReportAllocs()
+// A second of the countdown: how much of the picture is another.
+func BenchmarkCountdown(b *testing.B) {
+	for _, glass := range panes() {
+		r := newRenderer(b, glass)
+		for _, s := range states(b, glass) {
+			if s.name != "presenting" {
+				continue
+			}
+			b.Run(glass.String(), func(b *testing.B) {
+				before, after := picture(glass), picture(glass)
+				seconds, changed := 0, 0
 				for b.Loop() {
-					if err := r.Render(dst, s.view); err != nil {
+					v := s.view
+					v.Left -= time.Duration(seconds%60) * time.Second
+					if err := r.Render(before, v); err != nil {
 						b.Fatal(err)
 					}
+					v.Left -= time.Second
+					if err := r.Render(after, v); err != nil {
+						b.Fatal(err)
+					}
+					where, _ := differ(before, after)
+					changed += where.Dx() * where.Dy()
+					seconds++
 				}
+				whole := glass.Size.X * glass.Size.Y
+				b.ReportMetric(100*float64(changed)/float64(seconds*whole), "%changed")
 			})
 		}
 	}
@@ -244,6 +290,6 @@ func BenchmarkRender(b *testing.B) {
 func BenchmarkEncodeQR(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
-		encode(b, signedQR)
+		encode(b, glass, signedQR)
 	}
 }

@@ -20,7 +20,8 @@ type View struct {
 	AmountPaise protocol.Paise
 	// PayMode says what is presented: a card is wanted, or else the QR.
 	PayMode protocol.PayMode
-	// QR is required while presenting one.
+	// QR is required while presenting one, but on a panel that carries none, which
+	// ignores it: see CarriesQR.
 	QR *QR
 	// Left of Total is the sale's time: the bar and the minutes while prompting,
 	// choosing and presenting. Total 0 leaves both out. While enrolling, Left is
@@ -85,8 +86,9 @@ const (
 // ErrView is wrapped by what Render says of a View that cannot be drawn.
 var ErrView = errors.New("cannot draw this view")
 
-// check refuses a View before anything of it is drawn.
-func (v View) check() error {
+// check refuses a View before anything of it is drawn. carries says that the panel
+// shows a payment's QR.
+func (v View) check(carries bool) error {
 	if v.AmountPaise < 0 || v.AmountPaise > protocol.MaxPaise {
 		return fmt.Errorf("%w: amount of %d paise is not within 0 to %d", ErrView, v.AmountPaise, protocol.MaxPaise)
 	}
@@ -100,7 +102,7 @@ func (v View) check() error {
 		if v.AmountPaise == 0 {
 			return fmt.Errorf("%w: %s without an amount", ErrView, v.Mode)
 		}
-		if v.Mode == protocol.ModePresenting && v.PayMode != protocol.PayCard && v.QR == nil {
+		if v.Mode == protocol.ModePresenting && carries && v.PayMode != protocol.PayCard && v.QR == nil {
 			return fmt.Errorf("%w: presenting without a QR", ErrView)
 		}
 	case protocol.ModeResult:
