@@ -12,9 +12,9 @@ import (
 	"github.com/galla-pay/galla/protocol"
 )
 
-// drawLimit is when a panel that does not answer counts as broken. The drivers
-// of package panel give up by themselves after 2 s.
-const drawLimit = 3 * time.Second
+// drawGrace is how long after its driver's own limit a panel that does not answer
+// counts as broken.
+const drawGrace = time.Second
 
 // picture is what is wanted on the glass.
 type picture struct {

@@ -36,13 +36,14 @@ type terminal struct {
 	keys    <-chan Key // nil: none
 	desk    *desk
 
-	status  Status
-	confirm bool      // the controller wants to hear from us, news or not
-	shown   picture   // what was handed to the painter last
-	drawn   subject   // what is on the glass
-	redraw  bool      // hand it over even if it is the same
-	handed  time.Time // when the painter began; zero: it is free
-	overdue bool      // it was handed something, and has been counted as broken
+	status    Status
+	confirm   bool          // the controller wants to hear from us, news or not
+	shown     picture       // what was handed to the painter last
+	drawn     subject       // what is on the glass
+	redraw    bool          // hand it over even if it is the same
+	handed    time.Time     // when the painter began; zero: it is free
+	drawLimit time.Duration // when it counts as broken
+	overdue   bool          // it was handed something, and has been counted as broken
 }
 
 // Run runs the terminal until ctx ends; it returns nil then, or why it could not
@@ -57,7 +58,7 @@ func Run(ctx context.Context, cfg Config, hw Hardware) error {
 	if err != nil {
 		return err
 	}
-	t := &terminal{cfg: cfg, kind: hw.Kind.Name, start: time.Now(), painter: p, keys: hw.Keys}
+	t := &terminal{cfg: cfg, kind: hw.Kind.Name, drawLimit: hw.Kind.DrawLimit + drawGrace, start: time.Now(), painter: p, keys: hw.Keys}
 	opened, err := t.openSpool()
 	if err != nil {
 		return fmt.Errorf("agent: %w", err)

@@ -135,7 +135,7 @@ func (t *terminal) wake() time.Duration {
 		at = min(at, next)
 	}
 	if !t.handed.IsZero() && !t.overdue {
-		at = min(at, t.handed.Add(drawLimit).Sub(t.start))
+		at = min(at, t.handed.Add(t.drawLimit).Sub(t.start))
 	}
 	if due := t.m.CallDue(now); due != 0 {
 		at = min(at, due)
@@ -150,7 +150,7 @@ const notAnswering = "panel does not answer"
 
 // tick is what falls due with the time.
 func (t *terminal) tick() {
-	if !t.handed.IsZero() && !t.overdue && time.Since(t.handed) >= drawLimit {
+	if !t.handed.IsZero() && !t.overdue && time.Since(t.handed) >= t.drawLimit {
 		t.overdue = true
 		t.do(machine.DrawFailed{Reason: notAnswering})
 	}

@@ -1,6 +1,7 @@
 package panel
 
 import (
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -59,6 +60,7 @@ func (b *bus) do(op func() error, waits time.Duration) error {
 	select {
 	case err := <-b.done:
 		b.timer.Stop()
+		b.stuck = errors.Is(err, ErrBusStuck) // op itself gave up
 		return err
 	case <-b.timer.C:
 		b.stuck = true
@@ -94,21 +96,26 @@ func (b *bus) command(c byte, params ...byte) error {
 	return nil
 }
 
-// pixels sends RGB565 pixels, high byte first, row by row: rows of pix are
-// stride apart and n wide. A transfer may end inside a pixel: the chip resumes
-// where it paused (datasheet: data transfer pause).
-func (b *bus) pixels(pix []uint16, stride, n, rows int) error {
+// pixels sends pixels as the format has them on the wire, row by row: rows of pix
+// are stride apart and n wide. A transfer may end inside a pixel: the chip
+// resumes where it paused (datasheet: data transfer pause).
+func (b *bus) pixels(f format, pix []uint32, stride, n, rows int) error {
 	used := 0
 	for y := range rows {
 		for _, p := range pix[y*stride:][:n] {
-			for _, half := range [2]byte{byte(p >> 8), byte(p)} {
+			wire := [3]byte{byte(p >> 16), byte(p >> 8), byte(p)}
+			if f.bytes == 2 {
+				v := word(p)
+				wire[0], wire[1] = byte(v>>8), byte(v)
+			}
+			for _, part := range wire[:f.bytes] {
 				if used == len(b.out) {
 					if err := b.tx(gpio.High, used); err != nil {
 						return err
 					}
 					used = 0
 				}
-				b.out[used] = half
+				b.out[used] = part
 				used++
 			}
 		}
@@ -123,6 +130,14 @@ func (b *bus) tx(dc gpio.Level, n int) error {
 	}
 	if err := b.dc.Out(dc); err != nil {
 		return fmt.Errorf("set D/C pin %s: %w", b.dc, err)
+	}
+	return b.send(n)
+}
+
+// send is tx with D/C as it is.
+func (b *bus) send(n int) error {
+	if b.abandoned.Load() {
+		return ErrBusStuck
 	}
 	if err := b.conn.Tx(b.out[:n], nil); err != nil {
 		return fmt.Errorf("send %d bytes: %w", n, err)

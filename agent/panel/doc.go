@@ -13,12 +13,16 @@
 // its bytes in one goroutine of its own and gives up after Options.Timeout with
 // ErrBusStuck. From then on that panel refuses to draw, because nobody knows
 // what the chip has heard; a new one has to be opened. The abandoned goroutine
-// starts no further transfer and ends when the port lets go of it.
+// starts no further transfer and ends when the port lets go of it. A BUSY line
+// that does not fall is given up in the same way.
 //
 // # Adding a chip
 //
-// Write chipname.go with a constructor and a function that returns its Kind,
-// name that function in kinds(), and put the same chip into panel/paneltest.
-// bus (bounded, chunked transfers) and frame (shadow, changed rectangles) are
-// there to be shared by chips that take RGB565.
+// Write chipname.go with a constructor, add its Kind with its wires to Kinds(),
+// put the same chip into panel/paneltest, and name it in the tests' modules():
+// every test of the contract then runs on it. dcs is there for chips with MIPI's
+// Display Command Set: bus (bounded, chunked transfers), frame (shadow, changed
+// rectangles) and format (what a pixel is on the wire). link gives one of
+// periph's own drivers the same bounded bus, mono is the shadow of a glass that
+// knows black and white.
 package panel

@@ -200,7 +200,7 @@ func terminalCommand(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	flags := append([]string{
 		"terminal", "--controller", h.url(), "--merchant", id.MerchantID, "--store", id.StoreID, "--terminal", id.TerminalID,
-		"--panel", "st7789", "--listen", address,
+		"--listen", address,
 	}, args[2:]...)
 	if !slices.Contains(flags, "--data") {
 		flags = append(flags, "--data", filepath.Join(h.dir, "terminal-"+args[0]))

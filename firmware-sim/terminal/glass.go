@@ -33,6 +33,9 @@ func emulated() []struct {
 		make func() chip
 	}{
 		{"st7789", func() chip { return paneltest.NewST7789() }},
+		{"ili9341", func() chip { return paneltest.NewILI9341() }},
+		{"ili9488", func() chip { return paneltest.NewILI9488(false) }},
+		{"ili9488-landscape", func() chip { return paneltest.NewILI9488(true) }},
 	}
 }
 

@@ -314,7 +314,7 @@ func TestNewRefuses(t *testing.T) {
 		want string
 	}{
 		{"no identity", terminal.Config{}, protocol.ErrIdentity.Error()},
-		{"an unknown panel", terminal.Config{Identity: someone, PanelKind: "vt100"}, `panel "vt100": known are st7789`},
+		{"an unknown panel", terminal.Config{Identity: someone, PanelKind: "vt100"}, `panel "vt100": known are st7789, ili9341, ili9488, ili9488-landscape`},
 		{"a disk that cannot be", terminal.Config{Identity: someone, DataDir: "/dev/null/disk"}, "the terminal's disk: mkdir /dev/null: not a directory"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -33,11 +33,12 @@ const exampleConfig = `  # Who this terminal is.
   # brokers = ["mqtts://broker.example:8883"]
 
   [panel]
-  kind = "st7789"        # 240x320
+  kind = "st7789"        # 240x320; or ili9341, ili9488, ili9488-landscape, waveshare2in13v3
   spi  = "SPI0.0"
   dc   = "GPIO25"
   rst  = "GPIO27"        # leave out when tied to the supply
   bl   = "GPIO18"        # leave out when always on
+  # busy = "GPIO24"      # e-paper only
   # max-speed-hz = 32000000
   # upside-down  = true
 
@@ -83,6 +84,7 @@ type panelConfig struct {
 	DC         string `toml:"dc"`
 	RST        string `toml:"rst"`
 	BL         string `toml:"bl"`
+	Busy       string `toml:"busy"`
 	MaxSpeedHz int64  `toml:"max-speed-hz"`
 	UpsideDown bool   `toml:"upside-down"`
 }
@@ -144,7 +146,7 @@ func (c *config) check() error {
 // checkKeys names the first key that there is not, or whose pin has another use.
 func (c *config) checkKeys() error {
 	used := map[string]string{}
-	for _, p := range []struct{ key, pin string }{{"panel.dc", c.Panel.DC}, {"panel.rst", c.Panel.RST}, {"panel.bl", c.Panel.BL}} {
+	for _, p := range []struct{ key, pin string }{{"panel.dc", c.Panel.DC}, {"panel.rst", c.Panel.RST}, {"panel.bl", c.Panel.BL}, {"panel.busy", c.Panel.Busy}} {
 		used[p.pin] = p.key
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Keys)) {

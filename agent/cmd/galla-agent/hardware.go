@@ -26,7 +26,7 @@ func openHardware(c config) (agent.Hardware, func() error, error) {
 	if _, err := host.Init(); err != nil {
 		return agent.Hardware{}, nil, fmt.Errorf("hardware: %w", err)
 	}
-	pins, err := c.Panel.pins()
+	pins, err := c.Panel.pins(kind, gpioreg.ByName)
 	if err != nil {
 		return agent.Hardware{}, nil, err
 	}
@@ -55,20 +55,35 @@ func openHardware(c config) (agent.Hardware, func() error, error) {
 	return hw, func() error { return errors.Join(pad.close(), k.close()) }, nil
 }
 
-// pins finds the lines; those that are not named are not there.
-func (c panelConfig) pins() (panel.Pins, error) {
-	var found [3]gpio.PinOut
-	for i, p := range []struct{ key, name string }{{"dc", c.DC}, {"rst", c.RST}, {"bl", c.BL}} {
-		if p.name == "" {
+// pins finds the lines of a panel of that kind. Those that are not named are not
+// there; but one that the kind cannot do without is where its wiring table says.
+func (c panelConfig) pins(kind panel.Kind, byName func(string) gpio.PinIO) (panel.Pins, error) {
+	var found panel.Pins
+	for _, p := range []struct {
+		line, key, name string
+		set             func(gpio.PinIO)
+	}{
+		{"DC", "dc", c.DC, func(pin gpio.PinIO) { found.DC = pin }},
+		{"RST", "rst", c.RST, func(pin gpio.PinIO) { found.RST = pin }},
+		{"BL", "bl", c.BL, func(pin gpio.PinIO) { found.BL = pin }},
+		{"BUSY", "busy", c.Busy, func(pin gpio.PinIO) { found.Busy = pin }},
+	} {
+		wire, has := kind.Wire(p.line)
+		switch {
+		case p.name != "" && !has:
+			return panel.Pins{}, fmt.Errorf("panel.%s: %s has no line %s", p.key, kind.Name, p.line)
+		case p.name == "" && has && !wire.Optional && p.line != "DC": // config.check demands that one
+			p.name = wire.Host
+		case p.name == "":
 			continue
 		}
-		pin := gpioreg.ByName(p.name)
+		pin := byName(p.name)
 		if pin == nil {
 			return panel.Pins{}, fmt.Errorf("panel.%s: there is no pin %q", p.key, p.name)
 		}
-		found[i] = pin
+		p.set(pin)
 	}
-	return panel.Pins{DC: found[0], RST: found[1], BL: found[2]}, nil
+	return found, nil
 }
 
 // keeper is a panel that is opened anew when its bus was stuck: its driver then

@@ -6,8 +6,8 @@ import (
 	"periph.io/x/conn/v3/gpio"
 )
 
-// Commands that the chip understands (datasheet: System Function Command
-// Table), written again here: the emulator must not share the driver's errors.
+// Commands that the chips have in common (MIPI Display Command Set), written
+// again here: the emulator must not share the driver's errors.
 const (
 	cmdNOP     = 0x00
 	cmdSWRESET = 0x01
@@ -35,7 +35,7 @@ const (
 )
 
 // receive takes the bytes of one transfer; c.mu is held.
-func (c *ST7789) receive(dc gpio.Level, w []byte) {
+func (c *dcs) receive(dc gpio.Level, w []byte) {
 	if dc == gpio.Low {
 		c.trace.note("command", w)
 		for _, b := range w {
@@ -59,7 +59,7 @@ func (c *ST7789) receive(dc gpio.Level, w []byte) {
 }
 
 // begin takes a command byte.
-func (c *ST7789) begin(cmd byte) {
+func (c *dcs) begin(cmd byte) {
 	now := time.Now()
 	switch {
 	case c.heldReset:
@@ -69,7 +69,7 @@ func (c *ST7789) begin(cmd byte) {
 		c.wrong("command %#02x came %v too early", cmd, c.readyAt.Sub(now))
 		return
 	}
-	c.command, c.params, c.half = cmd, c.params[:0], -1
+	c.command, c.params, c.have = cmd, c.params[:0], 0
 	switch cmd {
 	case cmdNOP, cmdNORON, cmdCASET, cmdRASET, cmdMADCTL, cmdCOLMOD:
 	case cmdSWRESET:
@@ -103,18 +103,22 @@ func (c *ST7789) begin(cmd byte) {
 		c.at.X, c.at.Y = c.cols.first, c.rows.first
 	case cmdRAMWRC:
 	default:
-		c.wrong("command %#02x is not known to the emulator", cmd)
+		if _, known := c.model.tables[cmd]; !known {
+			c.wrong("command %#02x is not known to the emulator", cmd)
+		}
 	}
 }
 
 // parameter takes one byte that belongs to the command before it.
-func (c *ST7789) parameter(b byte) {
+func (c *dcs) parameter(b byte) {
 	want := 0
 	switch c.command {
 	case cmdCASET, cmdRASET:
 		want = 4
 	case cmdMADCTL, cmdCOLMOD:
 		want = 1
+	default:
+		want = c.model.tables[c.command]
 	}
 	if len(c.params) >= want {
 		c.wrong("command %#02x takes %d parameters, got one more: %#02x", c.command, want, b)
@@ -137,7 +141,7 @@ func (c *ST7789) parameter(b byte) {
 
 // window takes CASET or RASET when all four bytes are there. A window that ends
 // before it begins is refused.
-func (c *ST7789) window() {
+func (c *dcs) window() {
 	s := span{int(c.params[0])<<8 | int(c.params[1]), int(c.params[2])<<8 | int(c.params[3])}
 	if s.first > s.last {
 		c.wrong("command %#02x: window from %d to %d", c.command, s.first, s.last)
@@ -152,20 +156,24 @@ func (c *ST7789) window() {
 
 // write takes pixels. The position moves along the row to the window's edge,
 // then to the next row, and from the last one back to the window's start; a
-// pixel may be spread over two transfers.
-func (c *ST7789) write(w []byte) {
-	if c.colmod&0x07 != 0x05 {
-		c.wrong("pixels while COLMOD is %#02x: the emulator takes 16 bits a pixel", c.colmod)
+// pixel may be spread over transfers.
+func (c *dcs) write(w []byte) {
+	depth, size := byte(0x05), 2
+	if c.model.depth == 18 {
+		depth, size = 0x06, 3
+	}
+	if c.colmod&0x07 != depth {
+		c.wrong("pixels while COLMOD is %#02x: the emulator takes %d bits a pixel", c.colmod, c.model.depth)
 		return
 	}
 	touched := false
 	for _, b := range w {
-		if c.half < 0 {
-			c.half = int(b)
+		c.partial[c.have] = b
+		if c.have++; c.have < size {
 			continue
 		}
-		touched = c.store(uint16(c.half)<<8|uint16(b)) || touched
-		c.half = -1
+		c.have = 0
+		touched = c.store(c.raw()) || touched
 		if c.at.X++; c.at.X > c.cols.last {
 			c.at.X = c.cols.first
 			if c.at.Y++; c.at.Y > c.rows.last {
@@ -178,14 +186,24 @@ func (c *ST7789) write(w []byte) {
 	}
 }
 
+// raw is the pixel whose bytes have arrived. Of 18 bits, each byte brings six at
+// its top; the rest is ignored.
+func (c *dcs) raw() uint32 {
+	if c.model.depth == 16 {
+		return uint32(c.partial[0])<<8 | uint32(c.partial[1])
+	}
+	return (uint32(c.partial[0])<<16 | uint32(c.partial[1])<<8 | uint32(c.partial[2])) & 0xfcfcfc
+}
+
 // store puts one pixel where MADCTL sends it and reports whether that changed
 // anything. Outside the memory it is ignored, as the datasheet says of CASET.
-func (c *ST7789) store(v uint16) bool {
+func (c *dcs) store(v uint32) bool {
+	width, height := c.model.width, c.model.height
 	x, y := c.at.X, c.at.Y
 	if c.madctl&madctlMV != 0 {
 		x, y = y, x
 	}
-	if c.madctl&madctlMX != 0 {
+	if (c.madctl&madctlMX != 0) != c.model.mirrored {
 		x = width - 1 - x
 	}
 	if c.madctl&madctlMY != 0 {

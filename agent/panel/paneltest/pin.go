@@ -3,6 +3,7 @@ package paneltest
 import (
 	"errors"
 	"sync/atomic"
+	"time"
 
 	"periph.io/x/conn/v3/gpio"
 	"periph.io/x/conn/v3/physic"
@@ -56,3 +57,31 @@ func (p *Pin) Function() string {
 	}
 	return "Out/Low"
 }
+
+// BusyPin is an output of an emulated chip that says when it cannot be spoken
+// to: high while it works.
+type BusyPin struct {
+	gpio.PinIO // every other method: an absent pin
+	name       string
+	left       func() time.Duration // how much longer it is high; 0: it is low
+}
+
+// Read implements gpio.PinIn.
+func (p *BusyPin) Read() gpio.Level { return p.left() > 0 }
+
+// WaitForEdge implements gpio.PinIn for the falling edge.
+func (p *BusyPin) WaitForEdge(timeout time.Duration) bool {
+	left := p.left()
+	if left > 0 && left <= timeout {
+		time.Sleep(left)
+		return true
+	}
+	time.Sleep(timeout)
+	return false
+}
+
+// In implements gpio.PinIn.
+func (p *BusyPin) In(gpio.Pull, gpio.Edge) error { return nil }
+
+// String implements conn.Resource.
+func (p *BusyPin) String() string { return p.name }

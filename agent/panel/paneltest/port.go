@@ -3,8 +3,11 @@ package paneltest
 import (
 	"errors"
 	"fmt"
+	"strings"
+	"sync"
 
 	"periph.io/x/conn/v3"
+	"periph.io/x/conn/v3/gpio"
 	"periph.io/x/conn/v3/physic"
 	"periph.io/x/conn/v3/spi"
 )
@@ -17,32 +20,56 @@ const DefaultMaxTxSize = 4096
 var ErrClosed = errors.New("paneltest: port is closed")
 
 var (
-	_ spi.PortCloser = (*ST7789)(nil)
-	_ conn.Limits    = (*ST7789)(nil)
+	_ spi.PortCloser = (*Port)(nil)
+	_ conn.Limits    = (*Port)(nil)
 	_ spi.Conn       = (*session)(nil)
 	_ conn.Limits    = (*session)(nil)
 )
 
+// Port is the SPI port of an emulated chip with the knobs that make it fail, and
+// the notes that it keeps of the driver. Every chip of this package has one
+// embedded; a Port alone is of no use.
+type Port struct {
+	name     string                            // of the chip, for example "ST7789"
+	mode     spi.Mode                          // the one that it is wired for
+	dc       *Pin                              // sampled at each transfer
+	receiver func(dc gpio.Level, bytes []byte) // the chip; called with mu held
+
+	mu       sync.Mutex
+	session  *session
+	speed    physic.Frequency
+	speedCap physic.Frequency
+	maxTx    int
+	unstuck  chan struct{} // while stuck; closed when that ends
+	failNext error
+	stats    Stats
+	trace    tracer
+
+	version uint64
+	changed chan struct{} // closed at the next change; nil while nobody asked
+	misuse  []error
+}
+
 // session is what one Connect gave out. It dies with Close, so that a driver
 // that was given up cannot reach the chip through the next one's connection.
 type session struct {
-	chip *ST7789
+	chip *Port
 	gone chan struct{} // closed by Close
 }
 
 // String implements spi.Port.
-func (c *ST7789) String() string { return "EMULATED-ST7789" }
+func (c *Port) String() string { return "EMULATED-" + c.name }
 
 // Connect implements spi.Port. As in Linux it can be called once; after Close
 // it can be called again, as if the port had been opened anew.
-func (c *ST7789) Connect(f physic.Frequency, mode spi.Mode, bits int) (spi.Conn, error) {
+func (c *Port) Connect(f physic.Frequency, mode spi.Mode, bits int) (spi.Conn, error) {
 	switch {
 	case f < 100*physic.Hertz || f > physic.GigaHertz:
 		return nil, fmt.Errorf("paneltest: invalid speed %s", f)
-	case mode != spi.Mode0:
-		return nil, fmt.Errorf("paneltest: ST7789 is wired for mode 0, not %v", mode)
+	case mode != c.mode:
+		return nil, fmt.Errorf("paneltest: %s is wired for mode %d, not %v", c.name, int(c.mode), mode)
 	case bits != 8:
-		return nil, fmt.Errorf("paneltest: ST7789 takes words of 8 bits, not %d", bits)
+		return nil, fmt.Errorf("paneltest: %s takes words of 8 bits, not %d", c.name, bits)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -56,7 +83,7 @@ func (c *ST7789) Connect(f physic.Frequency, mode spi.Mode, bits int) (spi.Conn,
 
 // Close implements spi.PortCloser: transfers under way and later ones return
 // ErrClosed. The picture stays. Closing twice does nothing.
-func (c *ST7789) Close() error {
+func (c *Port) Close() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.session != nil {
@@ -67,7 +94,7 @@ func (c *ST7789) Close() error {
 }
 
 // LimitSpeed implements spi.PortCloser.
-func (c *ST7789) LimitSpeed(f physic.Frequency) error {
+func (c *Port) LimitSpeed(f physic.Frequency) error {
 	if f < 100*physic.Hertz || f > physic.GigaHertz {
 		return fmt.Errorf("paneltest: invalid speed %s", f)
 	}
@@ -78,7 +105,7 @@ func (c *ST7789) LimitSpeed(f physic.Frequency) error {
 }
 
 // Speed returns the clock of the last Connect, capped by LimitSpeed; 0 before.
-func (c *ST7789) Speed() physic.Frequency {
+func (c *Port) Speed() physic.Frequency {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.speedCap != 0 && c.speedCap < c.speed {
@@ -88,7 +115,7 @@ func (c *ST7789) Speed() physic.Frequency {
 }
 
 // MaxTxSize implements conn.Limits.
-func (c *ST7789) MaxTxSize() int {
+func (c *Port) MaxTxSize() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.maxTx
@@ -97,14 +124,14 @@ func (c *ST7789) MaxTxSize() int {
 // SetMaxTxSize sets the longest transfer in bytes. With 0 the port says that it
 // knows no limit while one of DefaultMaxTxSize is still enforced, as spidev
 // does when its parameter cannot be read.
-func (c *ST7789) SetMaxTxSize(n int) {
+func (c *Port) SetMaxTxSize(n int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.maxTx = max(n, 0)
 }
 
 // SetStuck makes transfers block until SetStuck(false) or Close.
-func (c *ST7789) SetStuck(stuck bool) {
+func (c *Port) SetStuck(stuck bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
@@ -118,7 +145,7 @@ func (c *ST7789) SetStuck(stuck bool) {
 
 // FailNext makes the next transfer return err and send nothing; nil takes that
 // back.
-func (c *ST7789) FailNext(err error) {
+func (c *Port) FailNext(err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.failNext = err
@@ -132,7 +159,7 @@ type Stats struct {
 }
 
 // Stats returns the counts so far.
-func (c *ST7789) Stats() Stats {
+func (c *Port) Stats() Stats {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.stats
@@ -156,7 +183,7 @@ func (s *session) TxPackets(packets []spi.Packet) error {
 			return fmt.Errorf("paneltest: when both w and r are used, they must be the same size; got %d and %d bytes", len(p.W), len(p.R))
 		}
 		if p.BitsPerWord != 0 && p.BitsPerWord != 8 {
-			return fmt.Errorf("paneltest: ST7789 takes words of 8 bits, not %d", p.BitsPerWord)
+			return fmt.Errorf("paneltest: %s takes words of 8 bits, not %d", s.chip.name, p.BitsPerWord)
 		}
 		total += max(len(p.W), len(p.R))
 	}
@@ -185,7 +212,7 @@ func (s *session) TxPackets(packets []spi.Packet) error {
 	c.stats.Largest = max(c.stats.Largest, total)
 	for _, p := range packets {
 		if len(p.W) > 0 {
-			c.receive(c.DC.Level(), p.W)
+			c.receiver(c.dc.Level(), p.W)
 		}
 		clear(p.R)
 	}
@@ -211,5 +238,47 @@ func (s *session) wait() error {
 		case <-s.gone:
 		}
 		s.chip.mu.Lock()
+	}
+}
+
+// change tells everyone who waits that the picture may differ; c.mu is held.
+func (c *Port) change() {
+	c.version++
+	if c.changed != nil {
+		close(c.changed)
+		c.changed = nil
+	}
+}
+
+// Changed returns a channel that is closed at the next change of what Image
+// shows. Any number may wait on it. Take the channel first, then look: a change
+// between the two is then not missed.
+func (c *Port) Changed() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.changed == nil {
+		c.changed = make(chan struct{})
+	}
+	return c.changed
+}
+
+// Version rises with every change of what Image shows.
+func (c *Port) Version() uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.version
+}
+
+// Misuse lists what the driver did against the datasheet, at most the first 16.
+func (c *Port) Misuse() []error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return append([]error(nil), c.misuse...)
+}
+
+// wrong notes a misuse; c.mu is held.
+func (c *Port) wrong(format string, args ...any) {
+	if len(c.misuse) < 16 {
+		c.misuse = append(c.misuse, fmt.Errorf(strings.ToLower(c.name)+": "+format, args...))
 	}
 }

@@ -33,9 +33,26 @@ func connect(t *testing.T) wire {
 	return wire{t, chip, c}
 }
 
+// line is a connection with the D/C line beside it.
+type line struct {
+	t    *testing.T
+	dc   *paneltest.Pin
+	conn spi.Conn
+}
+
+func (w wire) send(script ...string) {
+	w.t.Helper()
+	line{w.t, w.chip.DC, w.conn}.send(script...)
+}
+
+func (w wire) tx(dc gpio.Level, b []byte) {
+	w.t.Helper()
+	line{w.t, w.chip.DC, w.conn}.tx(dc, b)
+}
+
 // send takes a script: "2a" is a command, "2a:00 00 00 ef" one with data, "|" in
 // the data begins another transfer, and "wait 5ms" is a wait.
-func (w wire) send(script ...string) {
+func (w line) send(script ...string) {
 	w.t.Helper()
 	for _, line := range script {
 		if d, ok := strings.CutPrefix(line, "wait "); ok {
@@ -56,9 +73,9 @@ func (w wire) send(script ...string) {
 	}
 }
 
-func (w wire) tx(dc gpio.Level, b []byte) {
+func (w line) tx(dc gpio.Level, b []byte) {
 	w.t.Helper()
-	if err := w.chip.DC.Out(dc); err != nil {
+	if err := w.dc.Out(dc); err != nil {
 		w.t.Fatal(err)
 	}
 	if err := w.conn.Tx(b, nil); err != nil {

@@ -37,14 +37,14 @@ func (t *tracer) edge(pin string, l gpio.Level) {
 
 // StartTrace forgets older events and collects all that follow, without bound:
 // it is for tests that read the bytes.
-func (c *ST7789) StartTrace() {
+func (c *Port) StartTrace() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.trace = tracer{on: true, since: time.Now()}
 }
 
 // Trace ends what StartTrace began and returns the events in order.
-func (c *ST7789) Trace() []Event {
+func (c *Port) Trace() []Event {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	events := c.trace.events

@@ -22,7 +22,7 @@ type terminalCommand struct {
 	Merchant   string   `default:"MERCHANTUAT" placeholder:"ID" help:"Merchant id (${default})."`
 	Store      string   `default:"teststore1" placeholder:"ID" help:"Store id (${default})."`
 	Terminal   string   `default:"testterminal1" placeholder:"ID" help:"Terminal id (${default})."`
-	Panel      string   `default:"st7789" placeholder:"KIND" help:"Panel: st7789 (${default})."`
+	Panel      string   `default:"st7789" placeholder:"KIND" help:"Panel: st7789, ili9341, ili9488 or ili9488-landscape (${default})."`
 	Listen     string   `default:"127.0.0.1:8090" placeholder:"HOST:PORT" help:"Where the terminal's page is served (${default})."`
 	Broker     []string `placeholder:"URL" help:"Broker to use instead of those of the enrolment: mqtt://HOST:PORT or mqtts://HOST:PORT."`
 	Data       string   `placeholder:"DIR" help:"The terminal's disk: keys, token, spool, and the card reader's ledger. Without it a fresh one that is removed at the end."`
