@@ -81,7 +81,7 @@ func NewSSD1306(port spi.Port, pins Pins, opts Options) (*SSD1306, error) {
 	d := &SSD1306{
 		label:   fmt.Sprintf("SSD1306{%s, %s}", port, pins.DC),
 		pins:    pins,
-		opts:    ssd1306.Opts{W: size.X, H: size.Y, Rotated: opts.UpsideDown},
+		opts:    ssd1306.Opts{W: size.X, H: size.Y, MirrorVertical: opts.UpsideDown, MirrorHorizontal: opts.UpsideDown},
 		bus:     newBus(port, c, pins.DC, opts.Timeout),
 		shadow:  newMono(size, false),
 		unknown: true,
