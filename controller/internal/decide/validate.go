@@ -134,8 +134,8 @@ func withinLimits(amount, limit protocol.Paise, v *risk.Verdict, refusal Code) (
 		return CodeLimit, ""
 	case v == nil:
 		return CodeOK, ""
-	case v.Limit > 0 && amount > v.Limit:
-		return CodeLimit, "Amount exceeds the limit of " + v.Limit.Rupees() + " that applies here now"
+	case amount > v.Cap(limit):
+		return CodeLimit, "Amount exceeds the limit of " + v.Cap(limit).Rupees() + " that applies here now"
 	case v.Refuse:
 		return refusal, "Refused by a risk rule"
 	}
