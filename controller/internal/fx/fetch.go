@@ -9,6 +9,8 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"github.com/galla-pay/galla/controller/internal/roundtrip"
 )
 
 // newTransport makes the only way out: no proxy, cookies, compression or HTTP/2.
@@ -37,7 +39,7 @@ func (s *Source) fetch(ctx context.Context) ([]byte, error) {
 	request.Header.Set("User-Agent", "galla-fx/1")
 	response, err := s.cfg.Transport.RoundTrip(request)
 	if err != nil {
-		return nil, readable(err)
+		return nil, roundtrip.Readable(err)
 	}
 	defer response.Body.Close()
 	switch code := response.StatusCode; {
@@ -49,31 +51,9 @@ func (s *Source) fetch(ctx context.Context) ([]byte, error) {
 	body, err := io.ReadAll(io.LimitReader(response.Body, MaxAnswer+1))
 	switch {
 	case err != nil:
-		return nil, readable(err)
+		return nil, roundtrip.Readable(err)
 	case len(body) > MaxAnswer:
 		return nil, errors.New("the answer is longer than 1 MiB")
 	}
 	return body, nil
-}
-
-// readable says what went wrong with a round trip without repeating any of the
-// answer.
-func readable(err error) error {
-	var (
-		op      *net.OpError
-		dns     *net.DNSError
-		cert    *tls.CertificateVerificationError
-		timeout net.Error
-	)
-	switch {
-	case errors.Is(err, context.Canceled):
-		return context.Canceled
-	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
-		return errors.New("it took too long")
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return errors.New("the connection ended")
-	case errors.As(err, &dns), errors.As(err, &op), errors.As(err, &cert):
-		return err
-	}
-	return errors.New("the answer is not readable HTTP")
 }

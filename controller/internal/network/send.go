@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/galla-pay/galla/controller/internal/roundtrip"
 	"github.com/galla-pay/galla/controller/internal/upixml"
 )
 
@@ -60,13 +61,13 @@ func (w *Worker) exchange(ctx context.Context, path string, doc []byte) ([]byte,
 	request.Header.Set("User-Agent", "galla-network/1")
 	response, err := w.transport.RoundTrip(request)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errNoAnswer, readable(err))
+		return nil, fmt.Errorf("%w: %w", errNoAnswer, roundtrip.Readable(err))
 	}
 	defer response.Body.Close()
 	answer, err := io.ReadAll(io.LimitReader(response.Body, MaxAnswer+1))
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("%w: %w", errNoAnswer, readable(err))
+		return nil, fmt.Errorf("%w: %w", errNoAnswer, roundtrip.Readable(err))
 	case len(answer) > MaxAnswer:
 		return nil, fmt.Errorf("%w: it is longer than 64 KiB", errBadAnswer)
 	}
@@ -92,27 +93,6 @@ func (w *Worker) verify(doc []byte) ([]byte, error) {
 		return nil, errors.New("it is not signed")
 	}
 	return w.pinned.Verify(doc, org.Certificates, time.Now())
-}
-
-// readable says what went wrong with a round trip without repeating any of the
-// answer: net/http quotes what it could not read, and that may name a customer.
-func readable(err error) error {
-	var (
-		op      *net.OpError
-		cert    *tls.CertificateVerificationError
-		timeout net.Error
-	)
-	switch {
-	case errors.Is(err, context.Canceled):
-		return context.Canceled
-	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
-		return errors.New("it took too long")
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return errors.New("the connection ended")
-	case errors.As(err, &op), errors.As(err, &cert):
-		return err
-	}
-	return errors.New("the answer is not readable HTTP")
 }
 
 // maxError bounds a recorded error text, in bytes.
