@@ -171,7 +171,7 @@ func (c *controller) run(ctx context.Context, writers int) error {
 	if err != nil {
 		return err
 	}
-	rates, err := c.newFX(c.Sandbox, c.log, c.metrics.FXAge, nil)
+	rates, err := c.newFX(c.Sandbox, c.log, c.metrics.FXAge, c.metrics.FXDistrusted)
 	if err != nil {
 		return err
 	}

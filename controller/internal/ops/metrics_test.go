@@ -54,8 +54,8 @@ func TestMetrics(t *testing.T) {
 	m.CallbackLanesOpen(4)
 	m.Outbox("callbacks", 7, 90*time.Second)
 	m.Outbox("terminals", 0, -time.Second)
-	m.UPIAnswer("ReqPay", "00")
-	m.UPIAnswer("ReqPay", "X7")
+	m.UPIAnswered("ReqPay", "00", 0)
+	m.UPIAnswered("ReqPay", "X7", 0)
 
 	got := scrape(t, m)
 	for line, want := range map[string]string{
@@ -124,7 +124,7 @@ func TestLabelsAreBounded(t *testing.T) {
 	t.Parallel()
 	m := ops.NewMetrics("dev")
 	m.PaymentEntered("created")
-	m.UPIAnswer("ReqPay", "00")
+	m.UPIAnswered("ReqPay", "00", 0)
 	var wg sync.WaitGroup
 	for g := range 4 {
 		wg.Go(func() {
@@ -135,7 +135,7 @@ func TestLabelsAreBounded(t *testing.T) {
 				m.JournalRetry(word)
 				m.CallbackAttempt(word, time.Millisecond)
 				m.Outbox(word, 1, time.Second)
-				m.UPIAnswer(word, word)
+				m.UPIAnswered(word, word, 0)
 				m.PaymentEntered("created")
 			}
 		})
@@ -143,7 +143,7 @@ func TestLabelsAreBounded(t *testing.T) {
 	for _, odd := range []string{"", " ", "a b", "customer@upi", "x\ny", `"`, "\xff", strings.Repeat("a", 81), "₹"} {
 		m.PaymentEntered(odd)
 		m.HTTPRequest(odd, 200, odd, 0)
-		m.UPIAnswer(odd, odd)
+		m.UPIAnswered(odd, odd, 0)
 	}
 	wg.Wait()
 	got := scrape(t, m)

@@ -19,6 +19,7 @@ type upiMetrics struct {
 
 	fxAge     prometheus.Gauge
 	fxRefused prometheus.Counter
+	fxDoubted prometheus.Counter
 
 	risk         *prometheus.CounterVec
 	riskRules    *vocabulary
@@ -52,12 +53,15 @@ func newUPIMetrics(r *prometheus.Registry) upiMetrics {
 		fxRefused: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "galla_fx_refused_total", Help: "Messages refused because no fresh exchange rate was known.",
 		}),
+		fxDoubted: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "galla_fx_distrusted_total", Help: "Readings of exchange rates that failed, and rates that were not believed.",
+		}),
 		risk: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "galla_risk_total", Help: "Verdicts of the risk rules, by rule and outcome.",
 		}, []string{"rule", "outcome"}),
 		messages: words(24), codes: words(128), resultWords: words(8), riskRules: words(32), riskOutcomes: words(8),
 	}
-	r.MustRegister(u.answers, u.seconds, u.results, u.held, u.fxAge, u.fxRefused, u.risk)
+	r.MustRegister(u.answers, u.seconds, u.results, u.held, u.fxAge, u.fxRefused, u.fxDoubted, u.risk)
 	for _, message := range upiMessageWords() {
 		u.seconds.WithLabelValues(u.messages.admit(message))
 		for _, code := range upiCodeWords() {
@@ -70,17 +74,12 @@ func newUPIMetrics(r *prometheus.Registry) upiMetrics {
 	return u
 }
 
-// UPIAnswer counts an answered UPI message, such as ReqPay with 00 or X7, whose
-// time nobody took.
-func (m *Metrics) UPIAnswer(message, code string) {
-	m.upi.answers.WithLabelValues(m.upi.messages.admit(message), m.upi.codes.admit(code)).Inc()
-}
-
-// UPIAnswered counts a UPI message that was answered after took. took is our own
+// UPIAnswered counts a UPI message, such as ReqPay with 00 or X7, that was answered
+// after took. took is our own
 // time: how long a timeout was held on purpose (PRD 5.3) is not in it, or 30 s
 // that the merchant costs would be taken for our slowness.
 func (m *Metrics) UPIAnswered(message, code string, took time.Duration) {
-	m.UPIAnswer(message, code)
+	m.upi.answers.WithLabelValues(m.upi.messages.admit(message), m.upi.codes.admit(code)).Inc()
 	m.upi.seconds.WithLabelValues(m.upi.messages.admit(message)).Observe(max(0, took).Seconds())
 }
 
@@ -102,6 +101,10 @@ func (m *Metrics) FXAge(age time.Duration) { m.upi.fxAge.Set(max(0, age).Seconds
 // FXRefused counts a message that was refused because the rate it needed was
 // too old or not there.
 func (m *Metrics) FXRefused() { m.upi.fxRefused.Inc() }
+
+// FXDistrusted counts a reading of exchange rates that failed, or a rate that was
+// not believed: the ones before stay in use until they are too old.
+func (m *Metrics) FXDistrusted() { m.upi.fxDoubted.Inc() }
 
 // RiskVerdict counts what a risk rule said of a validation. Both are words of
 // the rules' own table, never a payer or a payee.

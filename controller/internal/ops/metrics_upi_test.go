@@ -18,13 +18,14 @@ func TestUPIMetrics(t *testing.T) {
 	m.UPIAnswered("ReqPay", "96", 500*time.Millisecond)
 	m.UPIAnswered("ReqPay", "00", 501*time.Millisecond)
 	m.UPIAnswered("ReqPay", "00", -time.Millisecond) // a hold that was taken off twice
-	m.UPIAnswer("ReqPay", "00")
+	m.UPIAnswered("ReqPay", "00", 0)
 	m.UPIResult("SUCCESS")
 	m.UPIResult("TIMEOUT")
 	m.UPIResult("TIMEOUT")
 	m.UPIHeld(1000)
 	m.FXAge(90 * time.Minute)
 	m.FXRefused()
+	m.FXDistrusted()
 	m.RiskVerdict("velocity", "refused")
 
 	got := scrape(t, m)
@@ -34,16 +35,17 @@ func TestUPIMetrics(t *testing.T) {
 		`galla_upi_answers_total{code="00",message="ReqPay"}`:        "4",
 		`galla_upi_answers_total{code="96",message="ReqPay"}`:        "1",
 		`galla_upi_answer_seconds_count{message="ReqValQr"}`:         "2",
-		`galla_upi_answer_seconds_count{message="ReqPay"}`:           "4", // one was not timed
+		`galla_upi_answer_seconds_count{message="ReqPay"}`:           "5",
 		`galla_upi_answer_seconds_sum{message="ReqPay"}`:             "1.151",
-		`galla_upi_answer_seconds_bucket{message="ReqPay",le="0.5"}`: "3",
+		`galla_upi_answer_seconds_bucket{message="ReqPay",le="0.5"}`: "4",
 		`galla_upi_results_total{result="SUCCESS"}`:                  "1",
 		`galla_upi_results_total{result="TIMEOUT"}`:                  "2",
 		`galla_upi_held`:                                              "1000",
 		`galla_fx_rate_age_seconds`:                                   "5400",
+		`galla_fx_distrusted_total`:                                   "1",
 		`galla_fx_refused_total`:                                      "1",
 		`galla_risk_total{outcome="refused",rule="velocity"}`:         "1",
-		`galla_upi_answer_seconds_bucket{message="ReqPay",le="+Inf"}`: "4",
+		`galla_upi_answer_seconds_bucket{message="ReqPay",le="+Inf"}`: "5",
 	} {
 		if got[line] != want {
 			t.Errorf("%s is %q, want %q", line, got[line], want)
