@@ -35,10 +35,6 @@ func NewSigner(key crypto.Signer, cert *x509.Certificate) (*Signer, error) {
 		"</ds:X509Certificate></ds:X509Data></ds:KeyInfo>"}, nil
 }
 
-// WithoutKeyInfo returns a Signer for peers who have the certificate pinned, as
-// we have theirs: its messages are shorter by about 1.2 KB.
-func (s *Signer) WithoutKeyInfo() *Signer { return &Signer{key: s.key} }
-
 // SignedInfo, in canonical form, which is what is signed, and shorter as it
 // stands in the document: there Signature has the declaration.
 const (
