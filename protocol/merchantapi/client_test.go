@@ -175,12 +175,12 @@ func TestRequests(t *testing.T) {
 		{"collect", "C1", func(ctx context.Context, c *merchantapi.Client) (any, error) {
 			return c.Charge(ctx, merchantapi.Collect{
 				TransactionID: "C1", MerchantOrderID: "M123456789", Amount: 100, InstrumentType: merchantapi.VPA,
-				InstrumentReference: "testvpa@ybl", Message: "Collect for the XXX order", ExpiresIn: 180, ShortName: "Customer",
+				InstrumentReference: "testvpa@ybl", Message: "Collect for order 4821", ExpiresIn: 180, ShortName: "Customer",
 				SubMerchantID: "DemoMerchant",
 			})
 		}, "POST", "/v3/charge", object{
 			"merchantId": "MERCHANTUAT", "transactionId": "C1", "merchantOrderId": "M123456789", "amount": 100.0, "instrumentType": "VPA",
-			"instrumentReference": "testvpa@ybl", "message": "Collect for the XXX order", "expiresIn": 180.0, "shortName": "Customer",
+			"instrumentReference": "testvpa@ybl", "message": "Collect for order 4821", "expiresIn": 180.0, "shortName": "Customer",
 			"subMerchantId": "DemoMerchant",
 		}, "{MERCHANTUAT C1 100 GPC1 }"},
 		{"collect by mobile number", "C2", func(ctx context.Context, c *merchantapi.Client) (any, error) {

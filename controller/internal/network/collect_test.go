@@ -36,7 +36,7 @@ func TestCollectIsSent(t *testing.T) {
   <PayeeAddr>merchant@upi</PayeeAddr>
   <Amount>1\.00</Amount>
   <Curr>INR</Curr>
-  <Note>Collect for the XXX order</Note>
+  <Note>Collect for order 4821</Note>
   <ExpireAfter>180</ExpireAfter>
 $`).MatchString(unsigned) {
 		t.Errorf("sent\n%s", got[0].raw)

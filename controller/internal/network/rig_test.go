@@ -183,7 +183,7 @@ func (r *rig) collect(id string, change ...func(*payment.Payment)) payment.Payme
 	p := payment.Payment{
 		ID: "GP" + id, Key: payment.Key{MerchantID: "MERCHANTUAT", TransactionID: id}, OrderID: "M123456789", Amount: 100,
 		Solution: payment.Collect, CollectBy: "VPA", CollectFrom: "canary.payer@ybl", Payee: "merchant@upi",
-		Message: "Collect for the XXX order", CallbackURL: "https://pos.example.in/cb", CallbackMode: "POST",
+		Message: "Collect for order 4821", CallbackURL: "https://pos.example.in/cb", CallbackMode: "POST",
 		Signer: "MERCHANTUAT", SignerIndex: "1",
 	}
 	for _, c := range change {

@@ -80,7 +80,7 @@ var (
 	openSample    = with(edcSample, fields{"integrationMappingType": "OPEN", "terminalId": nil})
 	qrSample      = fields{"merchantId": "MERCHANTUAT", "merchantOrderId": "M1", "amount": 100, "expiresIn": 180, "storeId": "teststore1", "terminalId": "till-7"}
 	collectSample = fields{"merchantId": "MERCHANTUAT", "merchantOrderId": "M123456789", "amount": 100, "instrumentType": "VPA",
-		"instrumentReference": "testvpa@ybl", "message": "Collect for the XXX order", "expiresIn": 180, "shortName": "Customer", "subMerchantId": "DemoMerchant"}
+		"instrumentReference": "testvpa@ybl", "message": "Collect for order 4821", "expiresIn": 180, "shortName": "Customer", "subMerchantId": "DemoMerchant"}
 	refundSample = fields{"merchantId": "MERCHANTUAT", "amount": 40}
 )
 

@@ -27,7 +27,7 @@ func TestRequestsOfOurs(t *testing.T) {
 	t.Parallel()
 	collect := upixml.ReqCollect{
 		MsgID: "C1", OrgID: "MER101", Ts: ts, TxnID: "GP1", Kind: upixml.CollectNew, PayerAddr: "testvpa@ybl", PayeeAddr: "merchant@upi",
-		Amount: 100, Note: "Collect for the XXX order", ExpireAfter: 180,
+		Amount: 100, Note: "Collect for order 4821", ExpireAfter: 180,
 	}
 	mobile := collect
 	mobile.PayerAddr, mobile.PayerMobile, mobile.Note, mobile.Kind = "", "9999999999", "<₹ & \"more\">", upixml.CollectRemind
