@@ -69,8 +69,8 @@
 // RRN in Txn as custRef, the text of a refusal in Txn as note. result is SUCCESS
 // or FAILURE, with our code as errCode, or TIMEOUT, REVERSED or FAILED where the
 // message was processed and the payment came to that. Only RespChkTxn knows a
-// third one, PENDING. Rates of exchange stand in FxList/Fx. [Ack] is written
-// for senders that wait for one.
+// third one, PENDING. Rates of exchange stand in FxList/Fx. No door sends an
+// [Ack] yet: an answer comes at once, as the HTTP answer of its request.
 //
 // Not covered are: every other message; collect requests (type COLLECT) and
 // mandates; several payees or a split of the amount; accounts, cards and
