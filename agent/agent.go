@@ -33,6 +33,21 @@ type Config struct {
 	Software string
 	// Dial makes connections, to the broker and to enrol; nil: net.Dialer.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// Language is that of the words on the glass: "en" or "hi". "" takes what the
+	// controller says, and English where it says nothing.
+	Language string
+	// Wall is the device's wall clock; nil: time.Now. It may be wrong by years, and
+	// jump: only the validity of certificates depends on it, and what it says is
+	// checked first. Everything else is measured in durations.
+	Wall func() time.Time
+	// Restart: a value asks the terminal to end for an update or a reboot. It does,
+	// with ErrRestart, once nothing is under way (failure matrix R23). nil: nobody
+	// asks.
+	Restart <-chan struct{}
+	// Alive is called by the event loop at least every ten seconds: whoever does
+	// not hear it for a minute may cut the power (failure matrix R10). It must not
+	// block. nil: nobody.
+	Alive func()
 	// Status is called on every change, once the glass shows it (or cannot), from
 	// the event loop: it must not block.
 	// nil: nobody.
@@ -55,7 +70,21 @@ type Hardware struct {
 	Keys <-chan Key
 	// Card is the reader of a terminal that takes cards; nil: none.
 	Card CardReader
+	// Companion is a second, small panel that shows the status in words and never a
+	// payment's QR; nil: none. That it breaks stops no payment.
+	Companion Panel
+	// CompanionKind is what Companion is.
+	CompanionKind panel.Kind
+	// Hidden reports that nobody looks at the panel: a picture is then not made,
+	// and counts as drawn. For a terminal of a fleet; nil: it is always looked at.
+	// A value of Look has the picture made after all, once Hidden says otherwise.
+	Hidden func() bool
+	Look   <-chan struct{}
 }
+
+// ErrRestart is what Run returns when the terminal has ended because Restart asked
+// for it.
+var ErrRestart = errors.New("agent: restart for an update")
 
 // Status is what the terminal is doing.
 type Status struct {
@@ -86,6 +115,16 @@ type Status struct {
 	Reason string
 	// Link: connected to the broker and in sync with the controller.
 	Link bool
+	// UpdateWaits: the terminal is to restart as soon as nothing is under way.
+	UpdateWaits bool
+	// Last is the last payment that came in since the terminal was switched on; 0:
+	// none. Repeats counts how often the cashier wanted to hear it again.
+	Last    protocol.Paise
+	Repeats int
+	// Language is that of the words on the glass: "en" or "hi".
+	Language string
+	// Muted: the cashier has switched the voice off.
+	Muted bool
 	// Since is when the mode began for this payment, with a monotonic reading.
 	Since time.Time
 }

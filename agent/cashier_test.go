@@ -172,7 +172,7 @@ func TestEveryKeyHasAName(t *testing.T) {
 			t.Errorf("%q is read as %q, %v", k, got, err)
 		}
 	}
-	if len(agent.AllKeys()) != 16 {
+	if len(agent.AllKeys()) != 20 {
 		t.Errorf("there are %d keys", len(agent.AllKeys()))
 	}
 	for _, name := range []string{"", "ACCEPT", "10", "enter"} {

@@ -30,6 +30,11 @@ const (
 	Key9      Key = "9"
 	KeyOK     Key = machine.KeyOK    // "ok": asks for the order whose digits were typed
 	KeyClear  Key = machine.KeyClear // "clear": takes a digit away, or leaves the keypad
+	// What a long press of a key means, or a key of its own.
+	KeyRepeat   Key = "repeat"   // says the last payment again, idle
+	KeyLanguage Key = "language" // the next language
+	KeyMute     Key = "mute"     // the voice off, or on again
+	KeyTest     Key = "test"     // the self-test, idle; again: leaves it
 )
 
 // AllKeys are the keys there are, in the order of the list above. The slice is
@@ -38,7 +43,7 @@ func AllKeys() []Key {
 	return []Key{
 		KeyAccept, KeyReject, KeyCard, KeyDQR,
 		Key0, Key1, Key2, Key3, Key4, Key5, Key6, Key7, Key8, Key9,
-		KeyOK, KeyClear,
+		KeyOK, KeyClear, KeyRepeat, KeyLanguage, KeyMute, KeyTest,
 	}
 }
 

@@ -172,6 +172,8 @@ type Display struct {
 	Label        string `json:"label"`
 	// Pull: OPEN orders may be pulled at this terminal.
 	Pull bool `json:"pull,omitempty"`
+	// Language is that of the store's staff: "en" or "hi"; empty says nothing.
+	Language string `json:"language,omitempty"`
 }
 
 // Mode is what a terminal is doing (DESIGN section 3.3).
@@ -190,6 +192,8 @@ const (
 	ModeChecking   Mode = "checking"
 	ModeResult     Mode = "result"
 	ModeFault      Mode = "fault"
+	ModeTesting    Mode = "testing"  // the self-test, by the cashier's or an engineer's wish
+	ModeUpdating   Mode = "updating" // nothing is under way, and the terminal restarts for an update
 	// ModeOff is a terminal without power; only firmware-sim can say so.
 	ModeOff Mode = "off"
 )
@@ -263,6 +267,10 @@ type Report struct {
 	// Software and Panel are set in a sync only.
 	Software string `json:"software,omitempty"`
 	Panel    string `json:"panel,omitempty"`
+	// Boot is made anew whenever the terminal starts, in a sync only: 8 to 40
+	// characters of [A-Za-z0-9_-]. One that was replaced by another never comes
+	// back, unless two devices have one identity (failure matrix T2).
+	Boot string `json:"boot,omitempty"`
 }
 
 // Pull asks for an OPEN order of the terminal's store. The terminal repeats it,

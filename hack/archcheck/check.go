@@ -17,7 +17,7 @@ func check(w *world, rules []rule) ([]string, error) {
 			}
 		}
 		if p.Name != "main" && len(p.GoFiles) > 0 && !strings.Contains(p.ImportPath, "/internal/") && !matchesAny(publicPackages, p) {
-			broken = append(broken, short(p.ImportPath)+" is public: only agent, agent/panel and protocol are for others; move it below internal")
+			broken = append(broken, short(p.ImportPath)+" is public: only agent, its hardware and protocol are for others; move it below internal")
 		}
 		if matchesAny(purePackages(), p) {
 			lines, err := clockReads(p)
