@@ -10,6 +10,9 @@ func houseTrials() []trial {
 	}
 	dead := func(values string) [][2]string { return [][2]string{{`galla_callbacks_dead_total`, values}} }
 	network := func(kind, values string) [][2]string { return state("galla_network_dead_total", "kind", kind, values) }
+	shared := func(values string) [][2]string {
+		return state("galla_terminal_messages_total", "what", "identity_shared", values)
+	}
 	credit := func(word, values string) [][2]string { return state("galla_credits_total", "state", word, values) }
 	outbox := func(word, values string) [][2]string {
 		return state("galla_outbox_oldest_seconds", "outbox", word, values)
@@ -45,6 +48,10 @@ func houseTrials() []trial {
 		{"GallaPaymentParked", fires, "one", [][2]string{{payments("parked"), "0x5 1x20"}}, "8m", []string{`severity="ticket"`}},
 		{"GallaPaymentParked", quiet, "others go on", [][2]string{{payments("parked"), "2x20"}, {payments("succeeded"), "0+9x20"}}, "8m", nil},
 		{"GallaPaymentParked", absent, "nothing", nil, "8m", nil},
+
+		{"GallaIdentityShared", fires, "one", shared("0x5 1x20"), "8m", []string{`severity="page"`}},
+		{"GallaIdentityShared", quiet, "none", append(shared("0x20"), [2]string{`galla_terminal_messages_total{job="galla-controller",what="sync"}`, "0+9x20"}), "8m", nil},
+		{"GallaIdentityShared", absent, "nothing", nil, "8m", nil},
 
 		{"GallaOutboxOverdue", fires, "of two controllers' readings the worse", append(outbox("callbacks", "0 0 61x10"), outbox("network", "0x20")...), "6m", []string{`outbox="callbacks"`}},
 		{"GallaOutboxOverdue", quiet, "a minute", outbox("network", "60x20"), "8m", nil},

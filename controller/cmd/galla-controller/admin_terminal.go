@@ -44,6 +44,7 @@ type terminalCreate struct {
 	Standalone    bool   `env:"-" help:"It takes no requests from a POS."`
 	PaymentWindow int64  `env:"-" placeholder:"SECONDS" help:"How long a customer has from the handover on, 10 to 1800; 180 unless it is given."`
 	Busy          string `env:"-" enum:",replace,queue" default:"" help:"What a new sale does to it while it has one: replace or queue; by its product unless it is given."`
+	Language      string `env:"-" enum:",en,hi" default:"" help:"Language of its words: en or hi; the terminal's own setting unless it is given."`
 	adminFlags
 }
 
@@ -51,7 +52,7 @@ func (c terminalCreate) Run(ctx context.Context, k *kong.Context) error {
 	return c.at(ctx, k, c.adminFlags, func(d *desk, id protocol.Identity) (admin.Terminal, error) {
 		return d.CreateTerminal(ctx, d.by, admin.NewTerminal{
 			MerchantID: id.MerchantID, StoreID: id.StoreID, TerminalID: id.TerminalID, Label: c.Label, Standalone: c.Standalone,
-			PaymentWindowSeconds: c.PaymentWindow, Busy: c.Busy,
+			PaymentWindowSeconds: c.PaymentWindow, Busy: c.Busy, Language: c.Language,
 		})
 	})
 }
@@ -85,6 +86,7 @@ type terminalUpdate struct {
 	Integrated    *bool   `env:"-" negatable:"" help:"Whether it takes requests from a POS."`
 	PaymentWindow *int64  `env:"-" placeholder:"SECONDS" help:"How long a customer has from the handover on, 10 to 1800; 0 for the default."`
 	Busy          *string `env:"-" help:"What a new sale does to it while it has one: replace, queue, or product, to go by that."`
+	Language      *string `env:"-" help:"Language of its words: en, hi, or terminal, to leave it to that."`
 	adminFlags
 }
 
@@ -93,9 +95,14 @@ func (c terminalUpdate) Run(ctx context.Context, k *kong.Context) error {
 	if busy != nil && *busy == "product" {
 		busy = new(string)
 	}
+	language := c.Language
+	if language != nil && *language == "terminal" {
+		language = new(string)
+	}
 	return c.at(ctx, k, c.adminFlags, func(d *desk, id protocol.Identity) (admin.Terminal, error) {
 		return d.UpdateTerminal(ctx, d.by, id, admin.TerminalUpdate{
 			Label: c.Label, Integrated: c.Integrated, PaymentWindowSeconds: c.PaymentWindow, Busy: busy,
+			Language: language,
 		})
 	})
 }

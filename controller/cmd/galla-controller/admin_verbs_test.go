@@ -119,12 +119,16 @@ SHOP1       Shop One  5411  yes     yes  no   shop1@upi  -            -
 		{`store enable SHOP1/STORE1 --json`, 0, `{"merchantId":"SHOP1","storeId":"STORE1","name":"Low Street","active":true}`, ""},
 		{`store show SHOP1/STORE2`, 3, "", "There is no store SHOP1/STORE2; try: galla-controller store list"},
 		{`terminal create SHOP1/STORE1/T1 --label Counter --json`, 0,
-			`{"merchantId":"SHOP1","storeId":"STORE1","terminalId":"T1","label":"Counter","active":true,"integrated":true,"paymentWindowSeconds":180,"busy":""}`, ""},
+			`{"merchantId":"SHOP1","storeId":"STORE1","terminalId":"T1","label":"Counter","active":true,"integrated":true,"paymentWindowSeconds":180,"busy":"","language":""}`, ""},
 		{`terminal create SHOP1/STORE9/T1`, 2, "", "storeId names no store of the merchant; try: galla-controller terminal --help"},
 		{`terminal create SHOP1/STORE1/T2 --payment-window 5`, 2, "", "paymentWindowSeconds must be 10 to 1800 seconds"},
 		{`terminal create SHOP1/STORE1/T2 --busy later`, 2, "", "--busy"},
 		{`terminal update SHOP1/STORE1/T1 --payment-window 60 --busy queue --no-integrated --json`, 0,
-			`{"merchantId":"SHOP1","storeId":"STORE1","terminalId":"T1","label":"Counter","active":true,"integrated":false,"paymentWindowSeconds":60,"busy":"queue"}`, ""},
+			`{"merchantId":"SHOP1","storeId":"STORE1","terminalId":"T1","label":"Counter","active":true,"integrated":false,"paymentWindowSeconds":60,"busy":"queue","language":""}`, ""},
+		{`terminal create SHOP1/STORE1/T2 --language fr`, 2, "", "--language"},
+		{`terminal update SHOP1/STORE1/T1 --language fr`, 2, "", "language must be"},
+		{`terminal update SHOP1/STORE1/T1 --language hi --json`, 0, `{"merchantId":"SHOP1","storeId":"STORE1","terminalId":"T1","label":"Counter","active":true,"integrated":false,"paymentWindowSeconds":60,"busy":"queue","language":"hi"}`, ""},
+		{`terminal update SHOP1/STORE1/T1 --language terminal`, 0, "", ""},
 		{`terminal disable SHOP1/STORE1/T1`, 0, "", ""},
 		{`terminal show SHOP1/STORE1/T1`, 0, `
 merchantId            SHOP1
@@ -135,6 +139,7 @@ active                no
 integrated            no
 paymentWindowSeconds  60
 busy                  queue
+language              -
 presence.enrolled     no
 presence.present      no
 presence.lastSeen     -
@@ -142,12 +147,13 @@ presence.mode         -
 presence.paymentId    -
 presence.waiting      0
 presence.upToDate     yes
+presence.sharedAt     -
 `, ""},
 		{`terminal update SHOP1/STORE1/T1 --busy product --integrated --label=""`, 0, "", ""},
 		{`terminal enable SHOP1/STORE1/T1`, 0, "", ""},
 		{`terminal list SHOP1/STORE1`, 0, `
-MERCHANTID  STOREID  TERMINALID  LABEL  ACTIVE  INTEGRATED  PAYMENTWINDOWSECONDS  BUSY
-SHOP1       STORE1   T1          -      yes     yes         60                    -
+MERCHANTID  STOREID  TERMINALID  LABEL  ACTIVE  INTEGRATED  PAYMENTWINDOWSECONDS  BUSY  LANGUAGE
+SHOP1       STORE1   T1          -      yes     yes         60                    -     -
 `, ""},
 		{`payee create second@upi --merchant SHOP1 --fee-basis-points 50 --json`, 0, `{"vpa":"second@upi","merchantId":"SHOP1","active":true,"feeBasisPoints":50}`, ""},
 		{`payee update second@upi --fee-basis-points 0`, 0, "", ""},

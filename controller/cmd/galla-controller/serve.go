@@ -183,6 +183,7 @@ func (c *controller) run(ctx context.Context, writers int) error {
 	c.upi = c.newUPI(rates)
 	c.link = mqttlink.New(mqttlink.Config{
 		Journal: c.journal, Reader: c.db, Keys: c.keys.ring, Allow: c.limits.allowTerminal, Log: c.log, Witness: c.witness(),
+		Counted: c.metrics.TerminalMessage,
 	})
 	if c.callback, err = c.newCallback(); err != nil {
 		return err

@@ -122,6 +122,7 @@ func TestBadInput(t *testing.T) {
 		"9 seconds":              {newTerminal(func(x *admin.NewTerminal) { x.PaymentWindowSeconds = 9 }), invalid, "paymentWindowSeconds"},
 		"1801 seconds":           {newTerminal(func(x *admin.NewTerminal) { x.PaymentWindowSeconds = 1801 }), invalid, "paymentWindowSeconds"},
 		"-1 seconds":             {newTerminal(func(x *admin.NewTerminal) { x.PaymentWindowSeconds = -1 }), invalid, "paymentWindowSeconds"},
+		"language":               {newTerminal(func(x *admin.NewTerminal) { x.Language = "fr" }), invalid, "language"},
 		"busy":                   {newTerminal(func(x *admin.NewTerminal) { x.Busy = "drop" }), invalid, "busy"},
 		"update to 9 seconds": {func() error {
 			_, err := s.UpdateTerminal(ctx, me, t1, admin.TerminalUpdate{PaymentWindowSeconds: &few})

@@ -65,13 +65,13 @@ func TestChangesReachTheDirectory(t *testing.T) {
 			terminal.PaymentWindowSeconds != 0 || terminal.Busy != "" || !ok || payee.MerchantID != "SHOP1" || payee.FeeBasisPoints != 50 || !payee.Active {
 			t.Fatalf("%+v %+v %+v %+v", m, store, terminal, payee)
 		}
-		name, no, yes, window, busy, hosts := "New", false, true, int64(60), "queue", []string{"pos.example.in"}
+		name, no, yes, window, busy, hindi, hosts := "New", false, true, int64(60), "queue", "hi", []string{"pos.example.in"}
 		url, other := "https://pos.example.in/cb?key="+canary, "new@upi"
 		_, err := s.UpdateMerchant(ctx, me, "SHOP1", admin.MerchantUpdate{Name: &name, DQR: &no, EDC: &yes, CallbackHosts: &hosts, CallbackURL: &url, Payee: &other})
 		is(t, "merchant", err, "", "")
 		_, err = s.UpdateStore(ctx, me, "SHOP1", "STORE1", admin.StoreUpdate{Name: &name})
 		is(t, "store", err, "", "")
-		_, err = s.UpdateTerminal(ctx, me, t1, admin.TerminalUpdate{Label: &name, Integrated: &no, PaymentWindowSeconds: &window, Busy: &busy})
+		_, err = s.UpdateTerminal(ctx, me, t1, admin.TerminalUpdate{Label: &name, Integrated: &no, PaymentWindowSeconds: &window, Busy: &busy, Language: &hindi})
 		is(t, "terminal", err, "", "")
 		_, err = s.UpdatePayee(ctx, me, "SHOP1@UPI", admin.PayeeUpdate{FeeBasisPoints: &window})
 		is(t, "payee", err, "", "")
@@ -81,7 +81,7 @@ func TestChangesReachTheDirectory(t *testing.T) {
 		terminal, _ = dir.Terminal(t1)
 		payee, _ = dir.Payee("shop1@upi")
 		if m.Name != "New" || m.DQR || !m.EDC || m.CallbackURL != url || !slices.Equal(m.CallbackHosts, hosts) || m.Payee != "new@upi" || m.MCC != "5411" ||
-			store.Name != "New" || terminal.Label != "New" || terminal.Integrated || terminal.PaymentWindowSeconds != 60 || terminal.Busy != "queue" ||
+			store.Name != "New" || terminal.Label != "New" || terminal.Integrated || terminal.PaymentWindowSeconds != 60 || terminal.Busy != "queue" || terminal.Language != "hi" ||
 			payee.FeeBasisPoints != 60 {
 			t.Fatalf("%+v %+v %+v %+v", m, store, terminal, payee)
 		}

@@ -33,6 +33,8 @@ type Terminal struct {
 	// Busy is what a new sale does to a terminal that has one: "" as its product
 	// does, "replace" or "queue".
 	Busy string `json:"busy"`
+	// Language is that of its words: "en", "hi", or "" to leave it to the terminal.
+	Language string `json:"language"`
 	// Presence is shown of one terminal, and in no list.
 	Presence *Presence `json:"presence,omitempty"`
 }
@@ -50,6 +52,9 @@ type Presence struct {
 	Waiting   int    `json:"waiting"`
 	// UpToDate: it has stored all that it was told.
 	UpToDate bool `json:"upToDate"`
+	// SharedAt is when two devices were last seen that have its identity. Revoke it,
+	// and enrol the right one again.
+	SharedAt *time.Time `json:"sharedAt,omitempty"`
 }
 
 // NewTerminal is a terminal to be made.
@@ -63,6 +68,7 @@ type NewTerminal struct {
 	// PaymentWindowSeconds is 10 to 1800; 0 is the default of 180.
 	PaymentWindowSeconds int64  `json:"paymentWindowSeconds"`
 	Busy                 string `json:"busy"`
+	Language             string `json:"language"`
 }
 
 // TerminalUpdate changes what it names; nil leaves a field as it is.
@@ -71,6 +77,7 @@ type TerminalUpdate struct {
 	Integrated           *bool   `json:"integrated"`
 	PaymentWindowSeconds *int64  `json:"paymentWindowSeconds"`
 	Busy                 *string `json:"busy"`
+	Language             *string `json:"language"`
 	active               *bool
 }
 
@@ -81,7 +88,7 @@ func viewTerminal(t merchant.Terminal) Terminal {
 	}
 	return Terminal{
 		MerchantID: t.MerchantID, StoreID: t.StoreID, TerminalID: t.TerminalID, Label: t.Label, Active: t.Active,
-		Integrated: t.Integrated, PaymentWindowSeconds: window, Busy: t.Busy,
+		Integrated: t.Integrated, PaymentWindowSeconds: window, Busy: t.Busy, Language: t.Language,
 	}
 }
 
@@ -94,6 +101,7 @@ func checkTerminal(t merchant.Terminal) error {
 	w := t.PaymentWindowSeconds
 	c.that(w == 0 || w >= MinPaymentWindow && w <= MaxPaymentWindow, "paymentWindowSeconds", "must be 10 to 1800 seconds, or 0 for the default of 180")
 	c.that(slices.Contains([]string{"", "replace", "queue"}, t.Busy), "busy", `must be "replace", "queue", or "" to go by the product`)
+	c.that(slices.Contains([]string{"", "en", "hi"}, t.Language), "language", `must be "en", "hi", or "" to leave it to the terminal`)
 	return c.err
 }
 
@@ -102,6 +110,7 @@ func (s *Service) CreateTerminal(ctx context.Context, by By, in NewTerminal) (Te
 	row := merchant.Terminal{
 		Identity: protocol.Identity{MerchantID: in.MerchantID, StoreID: in.StoreID, TerminalID: in.TerminalID},
 		Label:    in.Label, Active: true, Integrated: !in.Standalone, PaymentWindowSeconds: in.PaymentWindowSeconds, Busy: in.Busy,
+		Language: in.Language,
 	}
 	if err := checkTerminal(row); err != nil {
 		return Terminal{}, err
@@ -149,6 +158,7 @@ func (s *Service) updateTerminal(ctx context.Context, by By, action string, id p
 		set(&changed.Integrated, u.Integrated)
 		set(&changed.PaymentWindowSeconds, u.PaymentWindowSeconds)
 		set(&changed.Busy, u.Busy)
+		set(&changed.Language, u.Language)
 		set(&changed.Active, u.active)
 		if changed == row {
 			return record.Changes{}, nil
@@ -188,6 +198,7 @@ func (s *Service) Terminal(ctx context.Context, id protocol.Identity) (Terminal,
 	view.Presence = &Presence{
 		Enrolled: t.Enrolled(), Present: t.Enrolled() && t.Present(snap.Now), LastSeen: shown(t.LastSeen), Mode: string(t.Mode),
 		PaymentID: t.Sale, Waiting: len(t.Waiting), UpToDate: !t.NeedsTelling(),
+		SharedAt: shown(t.SharedAt),
 	}
 	return view, nil
 }

@@ -27,7 +27,7 @@ func (w Wanted) State(nonce string) protocol.State {
 	s := protocol.State{
 		Header: protocol.Header{V: protocol.Version, Type: protocol.TypeState, Identity: t.Identity},
 		Seq:    t.Seq, Nonce: nonce, Epoch: t.Epoch, AckSeq: t.FactSeq, Waiting: len(t.Waiting),
-		Display: protocol.Display{MerchantName: w.MerchantName, Label: t.Label, Pull: w.EDC && t.Integrated},
+		Display: protocol.Display{MerchantName: w.MerchantName, Label: t.Label, Pull: w.EDC && t.Integrated, Language: t.Language},
 	}
 	if age := w.Now.Sub(t.Pull.At); t.Pull.ID != "" && age < fleet.PullAge {
 		s.Pull = &protocol.PullAnswer{

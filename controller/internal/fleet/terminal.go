@@ -6,6 +6,7 @@
 package fleet
 
 import (
+	"strings"
 	"time"
 
 	"github.com/galla-pay/galla/protocol"
@@ -22,6 +23,7 @@ type Terminal struct {
 	// terminal that has one already.
 	WindowSeconds int64
 	Busy          Busy
+	Language      string // of its words: "en", "hi"; "" leaves it to the terminal
 
 	// PublicKey is the device's Ed25519 key, TokenHash the SHA-256 of its MQTT
 	// password. Both are empty until it has enrolled.
@@ -46,6 +48,13 @@ type Terminal struct {
 	Mode     protocol.Mode
 	LastSeen time.Time // zero: never
 	GoneAt   time.Time // its last will came; zero while connected
+
+	// Boot is what it called itself in its last sync, Boots what it was called
+	// before, each with its last session, newest first. SharedAt is when a device called itself by a name of
+	// Boots again: then two devices have its identity. Zero: never.
+	Boot     string
+	Boots    []string
+	SharedAt time.Time
 }
 
 // Pull is a terminal's asking for an OPEN order, with its answer.
@@ -139,6 +148,7 @@ func (t *Terminal) Heard(r protocol.Report, at time.Time) []protocol.Fact {
 	// A connection begins with a sync, so another session's report is a late
 	// one of a connection that has ended: its facts count, its presence does not.
 	if r.Type == protocol.TypeSync {
+		t.booted(r, at)
 		t.Session = r.Session
 	}
 	if r.Session == t.Session {
@@ -166,6 +176,38 @@ func (t *Terminal) Heard(r protocol.Report, at time.Time) []protocol.Fact {
 	}
 	return news
 }
+
+// maxBoots is how many names of earlier starts are remembered. Two devices that
+// share an identity throw each other off within seconds, so that few are enough.
+const maxBoots = 8
+
+// booted notes by which name a device called itself in its sync. Every start makes
+// a new one, so that one which was replaced never comes back (failure matrix T2),
+// but in a sync that a broker delivers late: that comes on the session that the name
+// had last. An agent that tells no name is an old one.
+func (t *Terminal) booted(sync protocol.Report, at time.Time) {
+	if sync.Boot == t.Boot || !protocol.ValidID(sync.Boot, 40) {
+		return
+	}
+	var before []string
+	if t.Boot != "" {
+		before = append(before, t.Boot+" "+t.Session)
+	}
+	for _, b := range t.Boots {
+		boot, session, _ := strings.Cut(b, " ")
+		switch {
+		case boot != sync.Boot:
+			before = append(before, b)
+		case session != sync.Session:
+			t.SharedAt = at
+		}
+	}
+	t.Boot, t.Boots = sync.Boot, before[:min(len(before), maxBoots)]
+}
+
+// Shared reports whether what was heard last told that another device has this
+// terminal's identity, too.
+func (t Terminal) Shared() bool { return !t.SharedAt.IsZero() && t.SharedAt.Equal(t.LastSeen) }
 
 // NeedsTelling reports whether the terminal has not stored the newest state.
 func (t Terminal) NeedsTelling() bool { return t.Seq > t.AckedSeq }

@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -61,6 +62,51 @@ func TestLateReport(t *testing.T) {
 	}
 	if terminal.Session != "new" || terminal.Mode != protocol.ModeIdle || terminal.LastSeen.UnixMilli() != 1 {
 		t.Errorf("it passed for the newest connection: %+v", terminal)
+	}
+}
+
+// TestTwoDevicesOfOneIdentity: a name that was replaced comes back on another
+// connection, and only then somebody else has it.
+func TestTwoDevicesOfOneIdentity(t *testing.T) {
+	type sync struct{ boot, session string }
+	for name, tt := range map[string]struct {
+		syncs  []sync
+		shared bool
+	}{
+		"it reconnects":                  {[]sync{{"boot-one", "s1"}, {"boot-one", "s2"}, {"boot-one", "s3"}}, false},
+		"it is switched off and on":      {[]sync{{"boot-one", "s1"}, {"boot-two", "s2"}, {"boot-three", "s3"}}, false},
+		"a copy joins":                   {[]sync{{"boot-one", "s1"}, {"boot-two", "s2"}}, false},
+		"and the first comes back":       {[]sync{{"boot-one", "s1"}, {"boot-two", "s2"}, {"boot-one", "s3"}}, true},
+		"three take turns":               {[]sync{{"boot-one", "s1"}, {"boot-two", "s2"}, {"boot-three", "s3"}, {"boot-one", "s4"}}, true},
+		"its old sync is delivered late": {[]sync{{"boot-one", "s1"}, {"boot-two", "s2"}, {"boot-one", "s1"}, {"boot-two", "s2"}}, false},
+		"an old agent tells no name":     {[]sync{{"boot-one", "s1"}, {"", "s2"}, {"boot-one", "s3"}}, false},
+		"a name that is none":            {[]sync{{"boot one", "s1"}, {"boot-two", "s2"}, {"boot one", "s3"}}, false},
+	} {
+		terminal, last := Terminal{}, false
+		for i, s := range tt.syncs {
+			r := report(protocol.TypeSync, "E", 0)
+			r.Boot, r.Session = s.boot, s.session
+			terminal.Heard(r, time.UnixMilli(int64(i+1)))
+			last = terminal.Shared()
+		}
+		if !terminal.SharedAt.IsZero() != tt.shared || last != tt.shared {
+			t.Errorf("%s: %+v", name, terminal)
+		}
+	}
+	many := Terminal{}
+	for i := range 100 {
+		r := report(protocol.TypeSync, "E", 0)
+		r.Boot, r.Session = fmt.Sprintf("boot-%04d", i), fmt.Sprint(i)
+		many.Heard(r, time.UnixMilli(1))
+	}
+	if len(many.Boots) != maxBoots || many.Boots[0] != "boot-0098 98" || !many.SharedAt.IsZero() {
+		t.Errorf("%+v", many)
+	}
+	// A report is not a start.
+	r := report(protocol.TypeReport, "E", 0)
+	r.Boot = "boot-0001"
+	if many.Heard(r, time.UnixMilli(2)); many.Boot != "boot-0099" {
+		t.Errorf("%+v", many)
 	}
 }
 

@@ -19,6 +19,8 @@ type Terminal struct {
 	// Busy is what a new sale does to a terminal that has one: "" as its product
 	// does, "replace" or "queue".
 	Busy string
+	// Language is that of its words: "en", "hi"; "" leaves it to the terminal.
+	Language string
 }
 
 // Directory is a read-only picture of everyone. Build it with New; share it

@@ -359,6 +359,32 @@ func TestShutOut(t *testing.T) {
 	})
 }
 
+// TestTwoDevicesOfOneIdentity: a copy that takes turns with the right device is
+// noticed, kept and told (failure matrix T2); a device that starts again is not.
+func TestTwoDevicesOfOneIdentity(t *testing.T) {
+	t.Parallel()
+	inBubble(t, 1, func(t *testing.T, w *world, _ *recorder) {
+		w.start()
+		right := newHand(t, w, till(1))
+		stolen := *right
+		for n, turn := range []struct {
+			h      *hand
+			boot   string
+			shared int
+		}{
+			{right, "boot-one", 0}, {right, "boot-two", 0}, {&stolen, "boot-copy", 0}, {right, "boot-two", 1}, {&stolen, "boot-copy", 2},
+		} {
+			turn.h.boot, turn.h.session = turn.boot, fmt.Sprint("session-", n)
+			turn.h.sync("N1")
+			pass(time.Second)
+			row := w.terminal(t, right.id)
+			if got := w.counted("identity_shared"); got != turn.shared || row.SharedAt.IsZero() != (turn.shared == 0) {
+				t.Errorf("after %s: noticed %d times, at %v, want %d", turn.boot, got, row.SharedAt, turn.shared)
+			}
+		}
+	})
+}
+
 // shutOut makes a terminal inactive, as an operator does.
 type shutOut struct{ id protocol.Identity }
 

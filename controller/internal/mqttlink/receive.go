@@ -100,6 +100,11 @@ func (l *Link) report(ctx context.Context, r protocol.Report) error {
 	switch {
 	case r.Type == protocol.TypeSync:
 		l.Counted("sync")
+		if t.Shared() {
+			l.Counted("identity_shared")
+			l.Log.Error("two devices have one terminal's identity: revoke it, and enrol the right one again",
+				"terminal", r.Identity, "boot", t.Boot)
+		}
 		l.tell(r.Identity, r.Nonce)
 	case len(r.Facts) > 0:
 		l.Counted("report")

@@ -93,6 +93,7 @@ type hand struct {
 	id protocol.Identity
 	protocol.SigningKey
 	session string
+	boot    string // in a sync; "" is an old agent's
 }
 
 func newHand(t *testing.T, w *world, id protocol.Identity) *hand {
@@ -117,6 +118,7 @@ func (h *hand) sync(nonce string) {
 	h.t.Helper()
 	h.give(protocol.ReportTopic(h.id), protocol.Report{
 		Header: h.header(protocol.TypeSync), Session: h.session, Epoch: "E1", Mode: protocol.ModeOffline, Nonce: nonce,
+		Boot: h.boot,
 	})
 }
 

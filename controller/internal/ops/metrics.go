@@ -55,6 +55,8 @@ type Metrics struct {
 
 	network      *prometheus.CounterVec
 	networkDead  *prometheus.CounterVec
+	messages     *prometheus.CounterVec
+	messageWords *vocabulary
 	networkKinds *vocabulary
 	networkEnds  *vocabulary
 
@@ -118,11 +120,12 @@ func NewMetrics(version string) *Metrics {
 			"Requests, messages and connections refused as too many, by kind.", "kind"),
 		network: counters("galla_network_attempts_total",
 			"Messages to the UPI network that were tried, by kind and result.", "kind", "result"),
+		messages:    counters("galla_terminal_messages_total", "Messages of and to terminals, by what became of them.", "what"),
 		networkDead: counters("galla_network_dead_total", "Messages to the UPI network given up, by kind: an alarm.", "kind"),
 		credits:     counters("galla_credits_total", "Credits that entered a state; reversing and suspense are alarms.", "state"),
 		upi:         newUPIMetrics(r),
 
-		states: words(16), routes: words(128), httpCodes: words(96), retryReasons: words(16),
+		states: words(16), routes: words(128), httpCodes: words(96), retryReasons: words(16), messageWords: words(32),
 		limitKinds: words(8), networkKinds: words(16), networkEnds: words(24), creditStates: words(8), callbackResults: words(16), outboxes: words(8),
 	}
 	r.MustRegister(m.httpSeconds, m.callbackDead, m.callbackBreaks)
@@ -131,6 +134,9 @@ func NewMetrics(version string) *Metrics {
 	}
 	for _, state := range creditWords() {
 		m.credits.WithLabelValues(m.creditStates.admit(state))
+	}
+	for _, what := range terminalWords() {
+		m.messages.WithLabelValues(m.messageWords.admit(what))
 	}
 	for _, kind := range networkWords() {
 		m.networkDead.WithLabelValues(m.networkKinds.admit(kind))
@@ -192,6 +198,13 @@ func (m *Metrics) JournalQueue(length int) { m.queueLength.Set(float64(length)) 
 
 // TerminalsConnected says how many terminals are connected now.
 func (m *Metrics) TerminalsConnected(n int) { m.terminals.Set(float64(n)) }
+
+// TerminalMessage counts a message of a terminal, or to one, by what became of it:
+// report, state_published, report_refused. identity_shared is an alarm: a sync told
+// that two devices have one terminal's identity.
+func (m *Metrics) TerminalMessage(what string) {
+	m.messages.WithLabelValues(m.messageWords.admit(what)).Inc()
+}
 
 // CallbackAttempt counts an attempt that ended with result after took.
 func (m *Metrics) CallbackAttempt(result string, took time.Duration) {

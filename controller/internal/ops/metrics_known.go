@@ -17,6 +17,11 @@ func creditWords() []string {
 	return []string{"received", "applied", "timed_out", "reversing", "reversed", "suspense"}
 }
 
+// terminalWords are what becomes of terminals' messages, as far as it is a worry.
+func terminalWords() []string {
+	return []string{"identity_shared", "report_refused", "report_dropped", "report_limited", "publish_failed", "bad_topic"}
+}
+
 // networkWords are the messages that we send to the UPI network.
 func networkWords() []string {
 	return []string{"COLLECT", "COLLECT_REMIND", "COLLECT_CANCEL", "REFUND", "REVERSAL", "ASK"}

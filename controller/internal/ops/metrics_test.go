@@ -46,6 +46,7 @@ func TestMetrics(t *testing.T) {
 	m.JournalRetry("40001")
 	m.JournalQueue(12)
 	m.TerminalsConnected(3)
+	m.TerminalMessage("identity_shared")
 	m.CallbackAttempt("delivered", 40*time.Millisecond)
 	m.CallbackAttempt("timeout", 5*time.Second)
 	m.CallbackDead(2)
@@ -77,6 +78,7 @@ func TestMetrics(t *testing.T) {
 		`galla_journal_batch_retries_total{reason="40001"}`:                                    "1",
 		`galla_journal_queue_length`:                                                           "12",
 		`galla_terminals_connected`:                                                            "3",
+		`galla_terminal_messages_total{what="identity_shared"}`:                                "1",
 		`galla_callback_attempts_total{result="delivered"}`:                                    "1",
 		`galla_callback_attempts_total{result="timeout"}`:                                      "1",
 		`galla_callback_attempt_seconds_sum`:                                                   "5.04",
@@ -133,6 +135,7 @@ func TestLabelsAreBounded(t *testing.T) {
 				m.PaymentEntered(word)
 				m.HTTPRequest("/v1/"+word, 200+i%3, word, time.Millisecond)
 				m.JournalRetry(word)
+				m.TerminalMessage(word)
 				m.CallbackAttempt(word, time.Millisecond)
 				m.Outbox(word, 1, time.Second)
 				m.UPIAnswered(word, word, 0)

@@ -197,7 +197,7 @@ func TestAdminRaisesATerminalsVersion(t *testing.T) {
 	rest := func() (version int64, others string) {
 		t.Helper()
 		err := outsider.QueryRow(t.Context(), `SELECT version, (to_jsonb(terminals) - ARRAY['version', 'label', 'active', 'integrated',
-			'payment_window_seconds', 'busy'])::text FROM terminals`).Scan(&version, &others)
+			'payment_window_seconds', 'busy', 'language'])::text FROM terminals`).Scan(&version, &others)
 		if err != nil {
 			t.Fatal(err)
 		}

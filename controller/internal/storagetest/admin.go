@@ -257,7 +257,7 @@ func adminChanges(t *testing.T, o office) {
 	m.Name, m.Active, m.DQR, m.EDC, m.MCC, m.Payee, m.CallbackURL, m.CallbackHosts = "b", false, false, false, "1", "p@q", "u", nil
 	s.Name, s.Active = "b", false
 	x.Label, x.Active, x.Integrated = "b", false, false
-	x.PaymentWindowSeconds, x.Busy = 77, "queue"
+	x.PaymentWindowSeconds, x.Busy, x.Language = 77, "queue", "hi"
 	p.Active, p.FeeBasisPoints, p.AcquirerCode, p.MerchantID = false, 3, "YH", "other"
 	v, org, key, token := c.NewProviders[0], c.NewOrganisations[0], c.NewKeys[0], c.NewTokens[1]
 	v.Active, org.Active, org.Certificates, org.Unsigned, org.DefaultPayee = false, false, []string{"x"}, false, "z@z"

@@ -249,7 +249,7 @@ func (m *Memory) Seed(_ context.Context, d merchant.Data) error {
 	for _, t := range d.Terminals {
 		if _, ok := m.rows.terminals[t.Identity]; !ok {
 			m.rows.terminals[t.Identity] = fleet.Terminal{Identity: t.Identity, Label: t.Label, Active: t.Active, Integrated: t.Integrated,
-				WindowSeconds: t.PaymentWindowSeconds, Busy: fleet.Busy(t.Busy)}
+				WindowSeconds: t.PaymentWindowSeconds, Busy: fleet.Busy(t.Busy), Language: t.Language}
 		}
 	}
 	return nil

@@ -48,6 +48,7 @@ var Counters = Table[merchant.Terminal]{
 		boolean("integrated", func(t *merchant.Terminal) *bool { return &t.Integrated }),
 		number("payment_window_seconds", func(t *merchant.Terminal) *int64 { return &t.PaymentWindowSeconds }),
 		text("busy", func(t *merchant.Terminal) *string { return &t.Busy }),
+		text("language", func(t *merchant.Terminal) *string { return &t.Language }),
 	},
 }
 

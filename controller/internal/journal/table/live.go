@@ -108,6 +108,7 @@ var Terminals = Table[fleet.Terminal]{
 		blob("token_hash", func(t *fleet.Terminal) *[]byte { return &t.TokenHash }),
 		number("payment_window_seconds", func(t *fleet.Terminal) *int64 { return &t.WindowSeconds }),
 		text("busy", func(t *fleet.Terminal) *fleet.Busy { return &t.Busy }),
+		text("language", func(t *fleet.Terminal) *string { return &t.Language }),
 		number("seq", func(t *fleet.Terminal) *uint64 { return &t.Seq }),
 		text("sale", func(t *fleet.Terminal) *string { return &t.Sale }),
 		text("result", func(t *fleet.Terminal) *string { return &t.Result }),
@@ -126,6 +127,9 @@ var Terminals = Table[fleet.Terminal]{
 		text("mode", func(t *fleet.Terminal) *protocol.Mode { return &t.Mode }),
 		instant("last_seen", func(t *fleet.Terminal) *time.Time { return &t.LastSeen }),
 		instant("gone_at", func(t *fleet.Terminal) *time.Time { return &t.GoneAt }),
+		text("boot", func(t *fleet.Terminal) *string { return &t.Boot }),
+		list("boots", func(t *fleet.Terminal) *[]string { return &t.Boots }),
+		instant("shared_at", func(t *fleet.Terminal) *time.Time { return &t.SharedAt }),
 	},
 }
 
