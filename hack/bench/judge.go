@@ -64,7 +64,7 @@ func judge(r row, taken samples, n noise) (result, error) {
 // counted units do not depend on how busy the machine is.
 func counted(unit string) bool {
 	switch unit {
-	case "allocs/op", "B/op", "spiB/op", "MB", "syncs/op":
+	case "allocs/op", "B/op", "spiB/op", "MB", "KB/terminal", "syncs/op":
 		return true
 	}
 	return false

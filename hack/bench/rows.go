@@ -25,6 +25,7 @@ func rows() []row {
 	const (
 		journal = "controller/internal/journal"
 		upixml  = "controller/internal/upixml"
+		broker  = "controller/internal/broker"
 		screen  = "agent/internal/screen"
 		panel   = "agent/panel"
 	)
@@ -43,6 +44,14 @@ func rows() []row {
 			figure{"BenchmarkScan/ReqPay/ours", "allocs/op"}, figure{}, 0, false},
 		{"verify a signed message against raw RSA", upixml, "^BenchmarkVerify$/^ours_in_turn_with_raw$",
 			figure{"BenchmarkVerify/ours_in_turn_with_raw", "times-raw"}, figure{}, 1.5, false},
+		{"a command to a terminal, median, against paho over Mosquitto", broker, "^BenchmarkDeliver$/^latency$",
+			figure{"BenchmarkDeliver/latency", "ns-embedded"}, figure{"BenchmarkDeliver/latency", "ns-mosquitto"}, .8, false},
+		{"commands a second, against paho over Mosquitto", broker, "^BenchmarkDeliver$/^throughput$",
+			figure{"BenchmarkDeliver/throughput/embedded", "messages/s"}, figure{"BenchmarkDeliver/throughput/mosquitto", "messages/s"}, 1.7, true},
+		{"terminals connect and subscribe, against an open Mosquitto", broker, "^BenchmarkCrowd$/^(embedded|mosquitto)$",
+			figure{"BenchmarkCrowd/embedded", "s/crowd"}, figure{"BenchmarkCrowd/mosquitto", "s/crowd"}, 1.5, false},
+		{"an idle terminal's memory in the broker", broker, "^BenchmarkCrowd$/^embedded$",
+			figure{"BenchmarkCrowd/embedded", "KB/terminal"}, figure{}, 15, false},
 		{"render a presenting screen", screen, "^BenchmarkRender$/^240x320$/^presenting$",
 			figure{"BenchmarkRender/240x320/presenting", "ns/op"}, figure{}, 10e6, false},
 		{"encode a payment's QR", screen, "^BenchmarkEncodeQR$",

@@ -90,8 +90,9 @@ func New(config Config) (*Broker, error) {
 	capabilities.SharedSubAvailable = 0
 	capabilities.SubIDAvailable = 0
 	b.server = mqtt.New(&mqtt.Options{
-		Capabilities: capabilities,
-		InlineClient: true,
+		Capabilities:            capabilities,
+		InlineClient:            true,
+		ClientNetReadBufferSize: 512,
 		// mochi logs whole packets, with passwords and payloads; what matters
 		// is logged here.
 		Logger: slog.New(slog.DiscardHandler),

@@ -55,7 +55,7 @@ type world struct {
 
 // start serves a broker with change applied to its configuration, and closes
 // it at the end of the test.
-func start(t *testing.T, change func(*broker.Config)) *world {
+func start(t testing.TB, change func(*broker.Config)) *world {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -64,7 +64,7 @@ func start(t *testing.T, change func(*broker.Config)) *world {
 	return startOn(t, l, change)
 }
 
-func startOn(t *testing.T, l net.Listener, change func(*broker.Config)) *world {
+func startOn(t testing.TB, l net.Listener, change func(*broker.Config)) *world {
 	t.Helper()
 	w := &world{addr: l.Addr().String(), tokens: map[protocol.Identity]string{}, changed: make(chan struct{})}
 	for _, id := range []protocol.Identity{gina, hari, anna, gin} {
@@ -140,7 +140,7 @@ func (w *world) all() []message {
 }
 
 // await waits until OnReport was given m.
-func (w *world) await(t *testing.T, m message) {
+func (w *world) await(t testing.TB, m message) {
 	t.Helper()
 	limit := time.After(patience)
 	for {
@@ -162,13 +162,13 @@ func (w *world) await(t *testing.T, m message) {
 }
 
 // refused waits until the broker has counted n refusals for why.
-func (w *world) refused(t *testing.T, why broker.Reason, n uint64) {
+func (w *world) refused(t testing.TB, why broker.Reason, n uint64) {
 	t.Helper()
 	until(t, fmt.Sprintf("%d x %q refused", n, why), func() bool { return w.Stats().Refused[why] >= n })
 }
 
 // until polls for what the broker tells only by its counters.
-func until(t *testing.T, what string, ok func() bool) {
+func until(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	limit := time.After(patience)
 	tick := time.NewTicker(time.Millisecond)

@@ -17,11 +17,11 @@ import (
 // raw is an MQTT client that does exactly what it is told, right or wrong.
 type raw struct {
 	net.Conn
-	t *testing.T
+	t testing.TB
 }
 
 // dial opens a socket and says nothing.
-func (w *world) dial(t *testing.T) *raw {
+func (w *world) dial(t testing.TB) *raw {
 	t.Helper()
 	c, err := net.DialTimeout("tcp", w.addr, patience)
 	if err != nil {
@@ -30,7 +30,7 @@ func (w *world) dial(t *testing.T) *raw {
 	return adopt(t, c)
 }
 
-func adopt(t *testing.T, c net.Conn) *raw {
+func adopt(t testing.TB, c net.Conn) *raw {
 	t.Helper()
 	if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
 		t.Fatal(err)
@@ -72,7 +72,7 @@ func withWill(topic string, payload string) func(*packets.Packet) {
 }
 
 // login connects as id and fails the test unless it is let in.
-func (w *world) login(t *testing.T, id protocol.Identity, change func(*packets.Packet)) *raw {
+func (w *world) login(t testing.TB, id protocol.Identity, change func(*packets.Packet)) *raw {
 	t.Helper()
 	c := w.dial(t)
 	c.send(w.connectOf(id, change))
@@ -83,7 +83,7 @@ func (w *world) login(t *testing.T, id protocol.Identity, change func(*packets.P
 }
 
 // listen logs in and subscribes to the terminal's command topic.
-func (w *world) listen(t *testing.T, id protocol.Identity, change func(*packets.Packet)) *raw {
+func (w *world) listen(t testing.TB, id protocol.Identity, change func(*packets.Packet)) *raw {
 	t.Helper()
 	c := w.login(t, id, change)
 	if code := c.subscribe(1, protocol.CommandTopic(id)); code != 1 {
