@@ -14,6 +14,7 @@ func TestParse(t *testing.T) {
 	}{
 		{"BenchmarkIdle/journal-2         \t    5000\t    271234 ns/op", "BenchmarkIdle/journal", "ns/op", 271234},
 		{"BenchmarkMixed/postgres/writers=2/wait=2ms-16  100  10 ns/op  21000.5 decisions/s  12 B/op", "BenchmarkMixed/postgres/writers=2/wait=2ms", "decisions/s", 21000.5},
+		{"BenchmarkIdle/journal#01-2  5000  271234 ns/op", "BenchmarkIdle/journal", "ns/op", 271234},
 		{"BenchmarkX 1 0 allocs/op", "BenchmarkX", "allocs/op", 0},
 		{"PASS", "", "", 0},
 		{"BenchmarkX", "", "", 0},

@@ -30,8 +30,10 @@ func rows() []row {
 		panel   = "agent/panel"
 	)
 	return []row{
-		{"journal, mixed decisions, PostgreSQL", journal, "^BenchmarkMixed$/^postgres$/^(writers=2|alone)$/^(wait=2ms)?$",
+		{"journal, mixed decisions, PostgreSQL", journal, "^BenchmarkMixed$/^postgres$/^(writers=2|alone)$",
 			figure{"BenchmarkMixed/postgres/writers=2/wait=2ms", "decisions/s"}, figure{"BenchmarkMixed/postgres/alone", "decisions/s"}, 4, true},
+		{"journal, inserts, PostgreSQL", journal, "^BenchmarkInsert$/^postgres$/^(writers=2|alone)$",
+			figure{"BenchmarkInsert/postgres/writers=2/wait=2ms", "decisions/s"}, figure{"BenchmarkInsert/postgres/alone", "decisions/s"}, 6, true},
 		{"journal, mixed decisions, SQLite", journal, "^BenchmarkMixed$/^sqlite$",
 			figure{"BenchmarkMixed/sqlite/batch=512", "decisions/s"}, figure{"BenchmarkMixed/sqlite/batch=1", "decisions/s"}, 4, true},
 		{"journal, one caller alone", journal, "^BenchmarkIdle$",

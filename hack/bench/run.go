@@ -33,7 +33,8 @@ func (s samples) add(out io.Reader) error {
 	return lines.Err()
 }
 
-var cpus = regexp.MustCompile(`-\d+$`)
+// cpus is what follows a name: which of several runs it was, and how many CPUs it had.
+var cpus = regexp.MustCompile(`(#\d+)?-\d+$`)
 
 // parse reads a line such as "BenchmarkX/y-2   100   12 ns/op   3 decisions/s".
 func parse(line string) (name string, values map[string]float64, ok bool) {

@@ -24,12 +24,26 @@ import (
 // the same number of connections, which the others are to be compared with:
 //
 //	go test -run '^$' -bench Mixed -benchtime 3s ./internal/journal
-func BenchmarkMixed(b *testing.B) {
+func BenchmarkMixed(b *testing.B) { compare(b, mixed) }
+
+// BenchmarkInsert is the half that inserts: inits of payments that no terminal
+// takes part in.
+func BenchmarkInsert(b *testing.B) { compare(b, inserts) }
+
+// work is what the callers of a benchmark ask of a journal: so many decisions for
+// each try, the nth of one caller.
+type work struct {
+	each int64
+	do   func(ctx context.Context, j *journal.Journal, caller, n int) error
+}
+
+// compare measures the journal on both storages, and what it is compared with.
+func compare(b *testing.B, w work) {
 	for _, writers := range []int{1, 2} {
 		for _, wait := range []time.Duration{-1, 2 * time.Millisecond} {
 			b.Run(fmt.Sprintf("postgres/writers=%d/wait=%v", writers, wait), func(b *testing.B) {
 				db := openPostgres(b)
-				mixed(b, db, journal.Config{Storage: db, Writers: writers, MaxWait: wait})
+				run(b, db, w, journal.Config{Storage: db, Writers: writers, MaxWait: wait})
 			})
 		}
 	}
@@ -40,12 +54,12 @@ func BenchmarkMixed(b *testing.B) {
 			b.Fatal(err)
 		}
 		b.Cleanup(func() { _ = db.Close() })
-		mixed(b, db, journal.Config{Storage: db, Writers: 32, MaxBatch: 1, MaxWait: -1})
+		run(b, db, w, journal.Config{Storage: db, Writers: 32, MaxBatch: 1, MaxWait: -1})
 	})
 	for _, batch := range []int{512, 1} {
 		b.Run(fmt.Sprintf("sqlite/batch=%d", batch), func(b *testing.B) {
 			db := openSQLite(b)
-			mixed(b, db, journal.Config{Storage: db, MaxBatch: batch, MaxWait: -1})
+			run(b, db, w, journal.Config{Storage: db, MaxBatch: batch, MaxWait: -1})
 		})
 	}
 }
@@ -55,7 +69,27 @@ type seedable interface {
 	Seed(context.Context, merchant.Data) error
 }
 
-func mixed(b *testing.B, db seedable, cfg journal.Config) {
+// mixed is an init and the report that its QR is on the glass.
+var mixed = work{2, func(ctx context.Context, j *journal.Journal, caller, n int) error {
+	p, t := benchPayment(caller, n), benchTerminal(caller)
+	p.StoreID, p.TerminalID, p.Solution = t.StoreID, t.TerminalID, payment.DQRDevice
+	if _, err := journal.Do(ctx, j, decide.Init{Payment: p, ExpiresIn: time.Minute, Actor: "pos"}); err != nil {
+		return err
+	}
+	r := protocol.Report{Header: protocol.Header{Identity: t, Type: protocol.TypeReport}, Epoch: "e", Session: "s",
+		Facts: []protocol.Fact{{N: uint64(n + 1), Kind: protocol.FactPresented, PaymentID: p.ID}}}
+	_, err := journal.Do(ctx, j, decide.Report{Report: r})
+	return err
+}}
+
+var inserts = work{1, func(ctx context.Context, j *journal.Journal, caller, n int) error {
+	p := benchPayment(caller, n)
+	p.Solution = payment.QRString
+	_, err := journal.Do(ctx, j, decide.Init{Payment: p, ExpiresIn: time.Minute, Actor: "pos"})
+	return err
+}}
+
+func run(b *testing.B, db seedable, w work, cfg journal.Config) {
 	const callers = 256
 	var d merchant.Data
 	for i := range callers {
@@ -70,26 +104,15 @@ func mixed(b *testing.B, db seedable, cfg journal.Config) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	var run sync.WaitGroup
-	run.Go(func() { _ = j.Run(context.Background()) })
+	var running sync.WaitGroup
+	running.Go(func() { _ = j.Run(context.Background()) })
 	var done atomic.Int64
 	b.ResetTimer()
 	var callersDone sync.WaitGroup
 	for i := range callers {
 		callersDone.Go(func() {
-			for n := 0; done.Add(2) <= int64(b.N)+1; n++ {
-				id := fmt.Sprintf("b%d-%d", i, n)
-				t := benchTerminal(i)
-				p := payment.Payment{ID: id, Key: payment.Key{MerchantID: t.MerchantID, TransactionID: id},
-					StoreID: t.StoreID, TerminalID: t.TerminalID, Amount: 100, Solution: payment.DQRDevice, CallbackURL: "https://pos.example.in/x",
-					QR: strings.Repeat("upi://pay?pa=merchant@upi&", 8) + id}
-				if _, err := journal.Do(b.Context(), j, decide.Init{Payment: p, ExpiresIn: time.Minute, Actor: "pos"}); err != nil {
-					b.Error(err)
-					return
-				}
-				r := protocol.Report{Header: protocol.Header{Identity: t, Type: protocol.TypeReport}, Epoch: "e", Session: "s",
-					Facts: []protocol.Fact{{N: uint64(n + 1), Kind: protocol.FactPresented, PaymentID: id}}}
-				if _, err := journal.Do(b.Context(), j, decide.Report{Report: r}); err != nil {
+			for n := 0; done.Add(w.each) <= int64(b.N)+w.each-1; n++ {
+				if err := w.do(b.Context(), j, i, n); err != nil {
 					b.Error(err)
 					return
 				}
@@ -101,9 +124,15 @@ func mixed(b *testing.B, db seedable, cfg journal.Config) {
 	if err := j.Close(b.Context()); err != nil {
 		b.Fatal(err)
 	}
-	run.Wait()
+	running.Wait()
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "decisions/s")
 	b.ReportMetric(float64(m.decisions.Load())/float64(max(m.batches.Load(), 1)), "decisions/batch")
+}
+
+func benchPayment(caller, n int) payment.Payment {
+	id := fmt.Sprintf("b%d-%d", caller, n)
+	return payment.Payment{ID: id, Key: payment.Key{MerchantID: "BENCH", TransactionID: id}, StoreID: "store", Amount: 100,
+		CallbackURL: "https://pos.example.in/x", QR: strings.Repeat("upi://pay?pa=merchant@upi&", 8) + id}
 }
 
 func benchTerminal(i int) protocol.Identity {
