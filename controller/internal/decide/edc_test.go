@@ -386,6 +386,49 @@ func TestUnknownEnd(t *testing.T) {
 	}
 }
 
+// TestALatePayment: the terminal was freed, has shown that nobody knows, and hears
+// that the money came after all; that none came it need not hear.
+func TestALatePayment(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		paid   bool
+		shown  bool   // that nobody knows it
+		result string // another one, which is to be shown
+		want   string
+	}{
+		{"it came", true, true, "", "E1"},
+		{"it came, and nothing was shown yet", true, false, "", "E1"},
+		{"none came", false, true, "", ""},
+		{"it came while another result is to be shown", true, true, "E0", "E0"},
+	} {
+		w := newWorld(t)
+		w.edc("E1", "")
+		w.tells(counter, fact(protocol.FactReceived, "E1"), fact(protocol.FactCardRead, "E1"), fact(protocol.FactCardUnknown, "E1"))
+		for range int(payment.ParkAfter/time.Second) + 2 {
+			if _, err := do(w, Attend{"E1"}); err != nil {
+				t.Fatal(err)
+			}
+			w.pass(time.Second)
+		}
+		if tt.shown {
+			w.tells(counter, fact(protocol.FactShown, "E1"))
+		}
+		row := w.snap.Terminals[counter]
+		if tt.result != "" {
+			row.Result = tt.result
+			w.snap.Terminals[counter] = row
+		}
+		before := row.Seq
+		if _, err := do(w, Resolve{PaymentID: "E1", Paid: tt.paid, Reference: "632512004217", Actor: "operator"}); err != nil {
+			t.Fatal(err)
+		}
+		row = w.snap.Terminals[counter]
+		if row.Result != tt.want || (row.Seq > before) != (tt.want == "E1") {
+			t.Errorf("%s: it is to tell %q in state %d, after %d", tt.name, row.Result, row.Seq, before)
+		}
+	}
+}
+
 // TestAsksTheNetwork: of an attempt by UPI, three times in half an hour.
 func TestAsksTheNetwork(t *testing.T) {
 	w := newWorld(t)

@@ -55,8 +55,9 @@ func showProgress(tx *Tx, before, p payment.Payment) {
 
 // release takes a payment off its terminal and gives the terminal the next one
 // that waits. A superseded sale leaves no result: the newer sale is its news.
-// A terminal that was freed before the end, and still tells that nobody knows
-// it, is told the end.
+// A terminal that was freed before the end is told the end if it still tells that
+// nobody knows it; if it has told that, it is told that the money came after all
+// (terminal-ux: a late payment), unless it has another result to show.
 func release(tx *Tx, p payment.Payment, tell bool) {
 	t, ok := terminalOf(tx, p)
 	switch {
@@ -64,6 +65,9 @@ func release(tx *Tx, p payment.Payment, tell bool) {
 		return
 	case t.Drop(p.ID, tell):
 	case tell && t.Result == p.ID:
+		t.Want()
+	case tell && t.Result == "" && p.State == payment.Succeeded:
+		t.Result = p.ID
 		t.Want()
 	default:
 		return
