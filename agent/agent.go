@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"time"
 
 	"github.com/galla-pay/galla/agent/internal/identity"
+	"github.com/galla-pay/galla/agent/internal/screen"
 	"github.com/galla-pay/galla/agent/panel"
 	"github.com/galla-pay/galla/protocol"
 )
@@ -78,6 +80,7 @@ type Hardware struct {
 	// Hidden reports that nobody looks at the panel: a picture is then not made,
 	// and counts as drawn. For a terminal of a fleet; nil: it is always looked at.
 	// A value of Look has the picture made after all, once Hidden says otherwise.
+	// Hidden is called from other goroutines, often: it must not block.
 	Hidden func() bool
 	Look   <-chan struct{}
 }
@@ -111,7 +114,8 @@ type Status struct {
 	Keypad Keypad
 	// Result is "" unless Mode is result.
 	Result protocol.Outcome
-	// Reason of a result, a fault or a refused enrolment.
+	// Reason of a result, a fault or a refused enrolment; of an outage, if it is
+	// known; while checking, why nobody can have paid, if so.
 	Reason string
 	// Link: connected to the broker and in sync with the controller.
 	Link bool
@@ -125,6 +129,11 @@ type Status struct {
 	Language string
 	// Muted: the cashier has switched the voice off.
 	Muted bool
+	// Late: the result is that of a payment which had left the glass before anybody
+	// knew its end. What is paid late is PAID all the same.
+	Late bool
+	// CompanionBroken: the companion panel takes no pictures.
+	CompanionBroken bool
 	// Since is when the mode began for this payment, with a monotonic reading.
 	Since time.Time
 }
@@ -161,6 +170,17 @@ func (c Config) check(hw Hardware) (Config, error) {
 	}
 	if size := hw.Panel.Bounds().Size(); size != hw.Kind.Size {
 		return c, fmt.Errorf("agent: panel is %v pixels, its kind %q says %v", size, hw.Kind.Name, hw.Kind.Size)
+	}
+	if known := screen.Languages(); c.Language != "" && !slices.Contains(known, screen.Lang(c.Language)) {
+		return c, fmt.Errorf("agent: language %q: known are %v", c.Language, known)
+	}
+	if hw.Companion != nil {
+		if size := hw.Companion.Bounds().Size(); size != hw.CompanionKind.Size {
+			return c, fmt.Errorf("agent: companion is %v pixels, its kind %q says %v", size, hw.CompanionKind.Name, hw.CompanionKind.Size)
+		}
+		if hw.CompanionKind.ShowsQR {
+			return c, fmt.Errorf("agent: a companion shows the status only, and %q is made for a QR", hw.CompanionKind.Name)
+		}
 	}
 	if c.Dial == nil {
 		c.Dial = (&net.Dialer{}).DialContext

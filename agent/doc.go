@@ -13,10 +13,15 @@
 // follows from the machine alone. Nothing in the loop waits but a synced write
 // to the disk.
 //
+// Beside the loop are a painter for the panel, one for the companion, the card
+// reader's calls, the session, and, as long as it takes, the self-test of the disk.
+// A loop that turns says so by Config.Alive; that a panel hangs does not stop it.
+//
 // # A power cut
 //
 // Ending Run's context is a power cut as far as the outside can see it: no
 // farewell to the broker, which publishes the last will; nothing is written any
-// more. There is no other way to end it, so the way that matters is the one
-// that is used every day.
+// more. There is no other way to end it from outside, so the way that matters is the
+// one that is used every day. A terminal that is asked to restart ends in the same
+// way, by itself, when nothing is under way.
 package agent

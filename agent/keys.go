@@ -3,8 +3,10 @@ package agent
 import (
 	"crypto/rand"
 	"fmt"
+	"slices"
 
 	"github.com/galla-pay/galla/agent/internal/machine"
+	"github.com/galla-pay/galla/agent/internal/screen"
 )
 
 // Key is a key of the terminal. Its values are written in configurations and in
@@ -15,7 +17,7 @@ type Key string
 // pulling).
 const (
 	KeyAccept Key = machine.KeyAccept // "accept": the prompt's yes
-	KeyReject Key = machine.KeyReject // "reject": the prompt's no
+	KeyReject Key = machine.KeyReject // "reject": the prompt's no, and the choice's
 	KeyCard   Key = machine.KeyCard   // "card": the customer pays by card
 	KeyDQR    Key = machine.KeyDQR    // "dqr": the customer pays by QR
 	Key0      Key = "0"
@@ -29,12 +31,12 @@ const (
 	Key8      Key = "8"
 	Key9      Key = "9"
 	KeyOK     Key = machine.KeyOK    // "ok": asks for the order whose digits were typed
-	KeyClear  Key = machine.KeyClear // "clear": takes a digit away, or leaves the keypad
+	KeyClear  Key = machine.KeyClear // "clear": takes a digit away, or leaves the keypad; rejects a choice
 	// What a long press of a key means, or a key of its own.
-	KeyRepeat   Key = "repeat"   // says the last payment again, idle
-	KeyLanguage Key = "language" // the next language
-	KeyMute     Key = "mute"     // the voice off, or on again
-	KeyTest     Key = "test"     // the self-test, idle; again: leaves it
+	KeyRepeat   Key = machine.KeyRepeat   // "repeat": says the last payment again, idle
+	KeyLanguage Key = machine.KeyLanguage // "language": the next language
+	KeyMute     Key = machine.KeyMute     // "mute": the voice off, or on again
+	KeyTest     Key = machine.KeyTest     // "test": the self-test, idle or offline; again: leaves it
 )
 
 // AllKeys are the keys there are, in the order of the list above. The slice is
@@ -58,7 +60,13 @@ func ParseKey(name string) (Key, error) {
 }
 
 // pressed is the machine's event for a key. Each is given a pull id of its own,
-// 26 characters of A-Z and 2-7.
-func pressed(k Key) machine.Event {
-	return machine.Pressed{Key: string(k), PullID: rand.Text()}
+// 26 characters of A-Z and 2-7, and the language that follows the one which is
+// shown, unless that is configured.
+func (t *terminal) pressed(k Key) machine.Event {
+	p := machine.Pressed{Key: string(k), PullID: rand.Text()}
+	if k == KeyLanguage && t.cfg.Language == "" {
+		all := screen.Languages()
+		p.Language = string(all[(slices.Index(all, languageOf(t.m, t.cfg))+1)%len(all)])
+	}
+	return p
 }

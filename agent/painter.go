@@ -5,10 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"image/color"
+	"image/draw"
 	"time"
 
 	"github.com/galla-pay/galla/agent/internal/machine"
 	"github.com/galla-pay/galla/agent/internal/screen"
+	"github.com/galla-pay/galla/agent/panel"
 	"github.com/galla-pay/galla/protocol"
 )
 
@@ -21,6 +24,9 @@ type picture struct {
 	view screen.View // but for its QR
 	qr   string      // text of it, "" for none
 	of   subject
+	// sweep is the self-test that the picture belongs to; 0: none. The first picture
+	// of each has every pixel of the panel sent.
+	sweep int
 }
 
 // subject is what a picture is about: as long as it is the same, only times move.
@@ -28,36 +34,39 @@ type subject struct {
 	machine.Drawn
 	payMode protocol.PayMode
 	keypad  Keypad
+	lang    screen.Lang
+	muted   bool
 }
 
 // painter draws pictures in its own goroutine, so that neither the QR encoder
 // nor a slow bus holds up the event loop. The loop hands it one picture at a
-// time and gets one answer to each.
+// time and gets one answer to each. What it takes to draw is made for the first
+// picture that somebody looks at: a fleet's terminals that nobody sees need none.
 type painter struct {
-	panel    Panel
-	renderer *screen.Renderer
-	glass    screen.Glass
-	image    *image.RGBA
-	jobs     chan picture
-	answers  chan machine.Event // Drawn, DrawFailed or Unpresentable
+	panel   Panel
+	glass   screen.Glass
+	hidden  func() bool
+	jobs    chan picture
+	answers chan machine.Event // Drawn, DrawFailed or Unpresentable
 
-	text string // what code was made of
-	code *screen.QR
-	lit  bool // the backlight is on
+	renderer *screen.Renderer
+	image    *image.RGBA
+	text     string // what code was made of
+	code     *screen.QR
+	lit      bool // the backlight is on
+	swept    int  // the last self-test
 }
 
-func newPainter(hw Hardware) (*painter, error) {
-	renderer, err := screen.New(hw.Kind.Size)
-	if err != nil {
+func newPainter(p Panel, kind panel.Kind, hidden func() bool) (*painter, error) {
+	if err := screen.Supports(kind.Size); err != nil {
 		return nil, fmt.Errorf("agent: %w", err)
 	}
 	return &painter{
-		panel:    hw.Panel,
-		renderer: renderer,
-		glass:    screen.Glass{Size: hw.Kind.Size, Width: hw.Kind.ActiveWidth},
-		image:    image.NewRGBA(image.Rectangle{Max: hw.Kind.Size}),
-		jobs:     make(chan picture, 1),
-		answers:  make(chan machine.Event, 1),
+		panel:   p,
+		glass:   screen.Glass{Size: kind.Size, Width: kind.ActiveWidth},
+		hidden:  hidden,
+		jobs:    make(chan picture, 1),
+		answers: make(chan machine.Event, 1),
 	}, nil
 }
 
@@ -74,7 +83,11 @@ func (p *painter) run(ctx context.Context) {
 	}
 }
 
+// paint makes a picture, unless nobody looks: then it counts as drawn.
 func (p *painter) paint(job picture) machine.Event {
+	if p.hidden() {
+		return job.of.Drawn
+	}
 	if job.qr != "" {
 		if job.qr != p.text {
 			code, err := screen.EncodeQR(job.qr, p.glass)
@@ -85,7 +98,7 @@ func (p *painter) paint(job picture) machine.Event {
 		}
 		job.view.QR = p.code
 	}
-	if err := p.draw(job.view); err != nil {
+	if err := p.draw(job); err != nil {
 		// What is on the glass now is not what is so: a dead PAID, or a dead QR.
 		// It must not be seen; should the light not obey, there is no more to do.
 		p.lit = false
@@ -103,8 +116,21 @@ func unfit(err error) string {
 }
 
 // draw puts a view on the glass, then the light behind it.
-func (p *painter) draw(v screen.View) error {
-	if err := p.renderer.Render(p.image, v); err != nil {
+func (p *painter) draw(job picture) error {
+	if p.renderer == nil {
+		renderer, err := screen.New(p.glass.Size)
+		if err != nil {
+			return err
+		}
+		p.renderer, p.image = renderer, image.NewRGBA(image.Rectangle{Max: p.glass.Size})
+	}
+	if job.sweep != 0 && job.sweep != p.swept {
+		if err := p.sweep(); err != nil {
+			return err
+		}
+		p.swept = job.sweep
+	}
+	if err := p.renderer.Render(p.image, job.view); err != nil {
 		return err
 	}
 	if err := p.panel.Draw(p.image.Rect, p.image, image.Point{}); err != nil {
@@ -117,5 +143,17 @@ func (p *painter) draw(v screen.View) error {
 		return err
 	}
 	p.lit = true
+	return nil
+}
+
+// sweep has every pixel sent, white and then black: a driver sends only what
+// differs, so a part that is dead could go unnoticed for long.
+func (p *painter) sweep() error {
+	for _, c := range []color.Color{color.White, color.Black} {
+		draw.Draw(p.image, p.image.Rect, image.NewUniform(c), image.Point{}, draw.Src)
+		if err := p.panel.Draw(p.image.Rect, p.image, image.Point{}); err != nil {
+			return err
+		}
+	}
 	return nil
 }

@@ -33,6 +33,8 @@ type rig struct {
 	// keys and card are what it has beside the panel; nil: nothing.
 	keys chan agent.Key
 	card agent.CardReader
+	// fit adds what else it is made of; nil: nothing.
+	fit func(*agent.Hardware)
 	// wrap puts something between the agent and the panel's driver.
 	wrap func(agent.Panel) agent.Panel
 
@@ -122,6 +124,9 @@ func (r *rig) on() {
 	hw := agent.Hardware{Panel: p, Kind: kind, Card: r.card}
 	if r.keys != nil {
 		hw.Keys = r.keys
+	}
+	if r.fit != nil {
+		r.fit(&hw)
 	}
 	go func() { done <- agent.Run(ctx, r.cfg, hw) }()
 	synctest.Wait()
@@ -277,4 +282,12 @@ func (p *failingPanel) set(broken bool, gate chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.broken, p.gate = broken, gate
+}
+
+// drawn is how many pictures it was given, once everything has come to rest.
+func (p *failingPanel) drawn() int {
+	synctest.Wait()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.draws
 }

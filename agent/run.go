@@ -10,6 +10,7 @@ import (
 
 	"github.com/galla-pay/galla/agent/internal/identity"
 	"github.com/galla-pay/galla/agent/internal/machine"
+	"github.com/galla-pay/galla/agent/internal/screen"
 	"github.com/galla-pay/galla/agent/internal/session"
 	"github.com/galla-pay/galla/agent/internal/spool"
 )
@@ -27,15 +28,24 @@ const (
 // terminal is the event loop's own. Nothing here is touched by another goroutine.
 type terminal struct {
 	cfg     Config
-	kind    string    // of the panel
-	start   time.Time // the machine's 0
+	kind    string       // of the panel
+	glass   screen.Glass // of the panel
+	start   time.Time    // the machine's 0
 	m       machine.Machine
 	spool   *spool.Spool
 	link    *session.Session // nil until there are credentials
 	painter *painter
-	keys    <-chan Key // nil: none
+	second  *companion         // nil: none
+	hidden  func() bool        // nobody looks at the panels
+	keys    <-chan Key         // nil: none
+	look    <-chan struct{}    // somebody looks now; nil: nobody ever says so
+	restart <-chan struct{}    // nil: nobody asks
+	tested  chan machine.Event // what came of the parts of a self-test
 	desk    *desk
+	spawn   func(func(context.Context))
 
+	ending    bool // Restart is to be done
+	fits      fit  // of the newest QR
 	status    Status
 	confirm   bool          // the controller wants to hear from us, news or not
 	shown     picture       // what was handed to the painter last
@@ -54,17 +64,29 @@ func Run(ctx context.Context, cfg Config, hw Hardware) error {
 	if err != nil {
 		return err
 	}
-	p, err := newPainter(hw)
+	if hw.Hidden == nil {
+		hw.Hidden = func() bool { return false }
+	}
+	p, err := newPainter(hw.Panel, hw.Kind, hw.Hidden)
 	if err != nil {
 		return err
 	}
-	t := &terminal{cfg: cfg, kind: hw.Kind.Name, drawLimit: hw.Kind.DrawLimit + drawGrace, start: time.Now(), painter: p, keys: hw.Keys}
+	t := &terminal{
+		cfg: cfg, kind: hw.Kind.Name, drawLimit: hw.Kind.DrawLimit + drawGrace, start: time.Now(),
+		painter: p, hidden: hw.Hidden, keys: hw.Keys, look: hw.Look, restart: cfg.Restart,
+		tested: make(chan machine.Event), glass: screen.Glass{Size: hw.Kind.Size, Width: hw.Kind.ActiveWidth},
+	}
+	if hw.Companion != nil {
+		if t.second, err = newCompanion(hw, cfg.Log); err != nil {
+			return err
+		}
+	}
 	opened, err := t.openSpool()
 	if err != nil {
 		return fmt.Errorf("agent: %w", err)
 	}
 	defer t.spool.Close()
-	store, err := identity.OpenStore(cfg.DataDir)
+	store, err := identity.Open(identity.Options{Dir: cfg.DataDir, Wall: cfg.Wall})
 	if err != nil {
 		return fmt.Errorf("agent: %w", err)
 	}
@@ -85,9 +107,13 @@ func Run(ctx context.Context, cfg Config, hw Hardware) error {
 		running.Add(1)
 		go func() { defer running.Done(); run(ctx) }()
 	}
+	t.spawn = spawn
 	spawn(p.run)
+	if t.second != nil {
+		spawn(t.second.painter.run)
+	}
 	t.desk = newDesk(hw.Card, cfg.Log, spawn)
-	t.m = machine.New(t.spool.Memory(), machine.Parts{Keys: hw.Keys != nil, Card: hw.Card != nil})
+	t.m = machine.New(t.spool.Memory(), machine.Parts{Keys: hw.Keys != nil, Card: hw.Card != nil, NoQR: !hw.Kind.ShowsQR})
 	t.flush()
 	if opened != nil { // the disk does not take writes
 		t.step(machine.StoreFailed{Reason: opened.Error()})
@@ -139,8 +165,15 @@ func (t *terminal) loop(ctx context.Context, store *identity.Store, credentials 
 	}
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	var news <-chan struct{} // of the link, once there is one
-	for ctx.Err() == nil {   // without power nothing is done any more
+	var news <-chan struct{}      // of the link, once there is one
+	var second chan machine.Event // of the companion, if there is one
+	if t.second != nil {
+		second = t.second.painter.answers
+	}
+	for ctx.Err() == nil { // without power nothing is done any more
+		if t.cfg.Alive != nil {
+			t.cfg.Alive()
+		}
 		timer.Reset(t.wake())
 		select {
 		case <-ctx.Done():
@@ -167,12 +200,30 @@ func (t *terminal) loop(ctx context.Context, store *identity.Store, credentials 
 				t.drawn = t.shown.of
 			}
 			t.step(ev)
+		case ev := <-second:
+			t.companionDrew(ev)
+		case ev := <-t.tested:
+			t.step(ev)
+		case _, ok := <-t.restart:
+			if !ok {
+				t.restart = nil // once is enough
+			}
+			t.step(machine.RestartWanted{})
+		case _, ok := <-t.look:
+			if !ok {
+				t.look = nil
+			}
+			t.redraw = true
+			if t.second != nil {
+				t.second.redraw = true
+			}
+			t.flush()
 		case key, ok := <-t.keys:
 			if !ok {
 				t.keys = nil
 				continue
 			}
-			t.step(pressed(key))
+			t.step(t.pressed(key))
 		case e := <-t.desk.events:
 			t.desk.hear(e)
 			if e.ev != nil {
@@ -182,6 +233,9 @@ func (t *terminal) loop(ctx context.Context, store *identity.Store, credentials 
 			t.flush()
 		case <-timer.C:
 			t.tick()
+		}
+		if t.ending {
+			return ErrRestart
 		}
 	}
 	return nil
@@ -246,8 +300,8 @@ func (t *terminal) connect(credentials *identity.Credentials, spawn func(func(co
 func (t *terminal) heard(ev session.Event) {
 	switch ev := ev.(type) {
 	case session.Down:
-		t.step(machine.LinkLost{})
+		t.step(machine.LinkLost{Contested: ev.Contested})
 	case session.State:
-		t.step(machine.Received{State: ev.State, Answer: ev.Answer})
+		t.step(machine.Received{State: ev.State, Answer: ev.Answer, Unfit: t.unfit(ev.State.Sale)})
 	}
 }

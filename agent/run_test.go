@@ -291,7 +291,7 @@ func TestFlappingLink(t *testing.T) {
 	})
 }
 
-// TestAQRThatDoesNotFit is refused with the reason, by the QR encoder.
+// TestAQRThatDoesNotFit is refused with the reason.
 func TestAQRThatDoesNotFit(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
 		r.on()
@@ -300,7 +300,7 @@ func TestAQRThatDoesNotFit(t *testing.T) {
 			s.Sale.QR += strings.Repeat("x", 1500)
 		})
 		r.want(protocol.ModeIdle, "")
-		r.wantFacts("received A", "refused A QR_DOES_NOT_FIT")
+		r.wantFacts("refused A QR_DOES_NOT_FIT") // at once, before anything else
 		r.offer("B", protocol.PhaseOffered)
 		r.want(protocol.ModePresenting, "B")
 	})

@@ -46,6 +46,10 @@ func (t *terminal) do(ev machine.Event) {
 			if t.overdue {
 				t.do(machine.DrawFailed{Reason: notAnswering})
 			}
+		case machine.RunSelfTest:
+			t.selfTest(e.Run)
+		case machine.Restart:
+			t.ending = true
 		case machine.Alarm:
 			t.cfg.Log.Error("signed nonsense from the controller", "what", e.Text)
 		}
@@ -92,12 +96,18 @@ func (t *terminal) flush() {
 	if !t.onGlass() {
 		return // the painter's answer brings us here again
 	}
-	if s := statusOf(t.m, t.start); s != t.status {
+	if s := t.statusNow(); s != t.status {
 		t.status = s
 		if t.cfg.Status != nil {
 			t.cfg.Status(s)
 		}
 	}
+}
+
+func (t *terminal) statusNow() Status {
+	s := statusOf(t.m, t.cfg, t.start)
+	s.CompanionBroken = t.second != nil && t.second.broken
+	return s
 }
 
 // onGlass reports whether the glass shows what the machine is about, or will not
@@ -106,17 +116,20 @@ func (t *terminal) onGlass() bool {
 	if t.m.Panel != "" || t.overdue {
 		return true
 	}
-	about := subjectOf(t.m)
+	about := subjectOf(t.m, t.cfg)
 	return t.shown.of == about && (t.handed.IsZero() || t.drawn == about)
 }
 
 // paint hands the painter what is to be on the glass, if it is free and that is
 // news. If it is not free, its answer brings us here again.
 func (t *terminal) paint() {
+	want := pictureOf(t.m, t.cfg, t.now())
+	if t.second != nil {
+		t.second.paint(want)
+	}
 	if !t.handed.IsZero() || t.m.Panel != "" && !t.redraw {
 		return // it is busy; or broken, and it is not yet time to try again
 	}
-	want := pictureOf(t.m, t.cfg, t.now())
 	if want == t.shown && !t.redraw {
 		return
 	}
@@ -131,8 +144,16 @@ func (t *terminal) wake() time.Duration {
 	if t.m.Until != 0 {
 		at = min(at, t.m.Until)
 	}
-	if next := nextPicture(t.m, now); next != 0 && t.handed.IsZero() {
+	if next := nextPicture(t.m, now); next != 0 && t.handed.IsZero() && !t.hidden() {
 		at = min(at, next)
+	}
+	if t.second != nil {
+		if due := t.second.due(); !due.IsZero() {
+			at = min(at, due.Sub(t.start))
+		}
+	}
+	if t.cfg.Alive != nil {
+		at = min(at, now+aliveEvery)
 	}
 	if !t.handed.IsZero() && !t.overdue {
 		at = min(at, t.handed.Add(t.drawLimit).Sub(t.start))
@@ -148,8 +169,14 @@ func (t *terminal) wake() time.Duration {
 
 const notAnswering = "panel does not answer"
 
+// aliveEvery is how long the loop sleeps at most where somebody listens for it.
+const aliveEvery = 5 * time.Second
+
 // tick is what falls due with the time.
 func (t *terminal) tick() {
+	if t.second != nil {
+		t.second.tick()
+	}
 	if !t.handed.IsZero() && !t.overdue && time.Since(t.handed) >= t.drawLimit {
 		t.overdue = true
 		t.do(machine.DrawFailed{Reason: notAnswering})

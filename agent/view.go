@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"slices"
 	"time"
 
 	"github.com/galla-pay/galla/agent/internal/machine"
@@ -22,7 +23,7 @@ const maxAge = 99 * time.Hour
 func pictureOf(m machine.Machine, cfg Config, now time.Duration) picture {
 	about := m.Payment()
 	p := picture{
-		of: subjectOf(m),
+		of: subjectOf(m, cfg),
 		view: screen.View{
 			Mode:          m.Mode,
 			AmountPaise:   about.AmountPaise,
@@ -35,12 +36,23 @@ func pictureOf(m machine.Machine, cfg Config, now time.Duration) picture {
 			Test:          cfg.Enrol,
 			Last:          m.Last,
 			Version:       cfg.Software,
+			Lang:          languageOf(m, cfg),
+			Muted:         m.Muted,
 		},
 	}
 	if p.view.TerminalLabel == "" {
 		p.view.TerminalLabel = cfg.Identity.TerminalID
 	}
 	switch m.Mode {
+	case protocol.ModeStarting:
+		if m.Ready {
+			p.view.Step = screen.StepServer
+		}
+	case protocol.ModeTesting:
+		p.sweep = m.Tests
+		for i, c := range machine.Checks() {
+			p.view.Checks[i] = screen.Check{Name: string(c), Finding: screen.Finding(m.Test.Found[i])}
+		}
 	case protocol.ModeIdle:
 		p.view.MayPull = m.Display.Pull && m.Parts.Keys
 	case protocol.ModePulling:
@@ -56,13 +68,21 @@ func pictureOf(m machine.Machine, cfg Config, now time.Duration) picture {
 			p.qr = m.Sale.QR
 		}
 	case protocol.ModeChecking, protocol.ModeEnrolling:
-		p.view.Tick = int((now - m.Since) / spinnerEvery)
+		if p.view.Lapsed = lapsed(m); !p.view.Lapsed {
+			p.view.Tick = int((now - m.Since) / spinnerEvery)
+		}
 	case protocol.ModeOffline:
 		p.view.Since = (now - m.Since).Truncate(barEvery)
 	case protocol.ModeResult:
-		p.view.Outcome, p.view.Reference = m.Result.Outcome, m.Result.Reference
+		p.view.Outcome, p.view.Reference, p.view.Late = m.Result.Outcome, m.Result.Reference, m.Late
 	}
 	return p
+}
+
+// lapsed reports whether the terminal waits for the controller's word about a sale
+// that nobody can have paid: then nothing turns.
+func lapsed(m machine.Machine) bool {
+	return m.Mode == protocol.ModeChecking && m.Reason() == machine.ReasonNotTaken
 }
 
 // nextPicture is when pictureOf changes by itself; 0: it does not.
@@ -75,6 +95,9 @@ func nextPicture(m machine.Machine, now time.Duration) time.Duration {
 		}
 		return now + barEvery
 	case protocol.ModeChecking, protocol.ModeEnrolling:
+		if lapsed(m) {
+			return 0
+		}
 		return now + spinnerEvery - (now-m.Since)%spinnerEvery
 	case protocol.ModeOffline:
 		return now + barEvery - (now-m.Since)%barEvery
@@ -90,19 +113,33 @@ func keypadView(v *screen.View, m machine.Machine) {
 	v.PulledAge = time.Duration(min(max(k.Answer.AgeMillis, 0), maxAge.Milliseconds())) * time.Millisecond
 }
 
+// languageOf is that of the words on the glass: as configured, else the cashier's,
+// else the store's, else English.
+func languageOf(m machine.Machine, cfg Config) screen.Lang {
+	for _, wanted := range []string{cfg.Language, m.Language, m.Display.Language} {
+		if l := screen.Lang(wanted); slices.Contains(screen.Languages(), l) {
+			return l
+		}
+	}
+	return screen.English
+}
+
 // keypadOf is what the mode pulling shows; zero in any other.
-func keypadOf(m machine.Machine) Keypad {
+func keypadOf(m machine.Machine, cfg Config) Keypad {
 	if m.Mode != protocol.ModePulling {
 		return Keypad{}
 	}
-	v := screen.View{Mode: m.Mode, Link: m.Link}
+	v := screen.View{Mode: m.Mode, Link: m.Link, Lang: languageOf(m, cfg)}
 	keypadView(&v, m)
 	return Keypad{Digits: v.Digits, Asking: v.Asking, Outcome: v.Pulled, Message: v.Message()}
 }
 
 // subjectOf is what the picture of m is about.
-func subjectOf(m machine.Machine) subject {
-	s := subject{Drawn: machine.Drawn{Mode: m.Mode, PaymentID: m.Payment().PaymentID}, keypad: keypadOf(m)}
+func subjectOf(m machine.Machine, cfg Config) subject {
+	s := subject{
+		Drawn:  machine.Drawn{Mode: m.Mode, PaymentID: m.Payment().PaymentID},
+		keypad: keypadOf(m, cfg), lang: languageOf(m, cfg), muted: m.Muted,
+	}
 	if m.Mode == protocol.ModePresenting {
 		s.payMode = m.Sale.Chosen
 	}
@@ -110,7 +147,7 @@ func subjectOf(m machine.Machine) subject {
 }
 
 // statusOf is what the terminal is doing; start is when its clock began.
-func statusOf(m machine.Machine, start time.Time) Status {
+func statusOf(m machine.Machine, cfg Config, start time.Time) Status {
 	about := m.Payment()
 	s := Status{
 		Mode:                  m.Mode,
@@ -119,10 +156,16 @@ func statusOf(m machine.Machine, start time.Time) Status {
 		AmountPaise:           about.AmountPaise,
 		OrderID:               about.OrderID,
 		Waiting:               m.Waiting,
-		Keypad:                keypadOf(m),
+		Keypad:                keypadOf(m, cfg),
 		Result:                resultOf(m),
 		Reason:                m.Reason(),
 		Link:                  m.Link,
+		UpdateWaits:           m.Update.Wanted,
+		Last:                  m.Last,
+		Repeats:               m.Repeats,
+		Language:              string(languageOf(m, cfg)),
+		Muted:                 m.Muted,
+		Late:                  m.Mode == protocol.ModeResult && m.Late,
 		Since:                 start.Add(m.Since),
 	}
 	switch m.Mode {

@@ -118,19 +118,8 @@ func (e *CodeEnroller) Run(ctx context.Context) (*Credentials, error) {
 func (e *CodeEnroller) askPatiently(ctx context.Context, body []byte) (protocol.EnrolAnswer, error) {
 	ctx, cancel := context.WithTimeout(ctx, codeLimit)
 	defer cancel()
-	transport := &http.Transport{
-		DialContext:           e.Dial,
-		Proxy:                 nil, // brokers are not behind one either
-		TLSClientConfig:       e.Transport.config(),
-		DisableKeepAlives:     true,
-		ResponseHeaderTimeout: enrolTimeout,
-		TLSHandshakeTimeout:   enrolTimeout,
-	}
-	defer transport.CloseIdleConnections()
-	client := &http.Client{
-		Transport:     transport,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
+	client := e.Transport.client(e.Dial, e.Store.clock)
+	defer client.CloseIdleConnections()
 	for try, gap := 1, codeGap; ; gap *= 2 {
 		answer, wait, err := e.ask(ctx, client, body)
 		if err == nil {

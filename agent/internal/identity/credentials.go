@@ -1,12 +1,15 @@
 package identity
 
 import (
+	"context"
 	"crypto/ed25519"
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"sync"
+	"time"
 
 	"github.com/galla-pay/galla/protocol"
 )
@@ -97,9 +100,24 @@ func CheckBrokers(brokers []string) error {
 	return nil
 }
 
-// TLS is how connections to mqtts brokers are made, but for the server's name:
-// whom the terminal was told to believe when it enrolled, and its certificate.
-func (c *Credentials) TLS() *tls.Config { return c.transport.config() }
+// TLS is whom the terminal was told to believe when it enrolled, and its own
+// certificate, but for the server's name. It is for a look at a broker from
+// outside the agent; connections are made by Handshake, which is wiser about the
+// time.
+func (c *Credentials) TLS() *tls.Config { return c.transport.config(c.store.clock) }
+
+// Handshake makes a connection to an mqtts broker of that name out of conn. A wall
+// clock that is wrong does not matter, see package clock. On error conn is still
+// the caller's.
+func (c *Credentials) Handshake(ctx context.Context, conn net.Conn, host string) (*tls.Conn, error) {
+	return c.transport.handshake(ctx, conn, host, c.store.clock)
+}
+
+// Wall is what the device's wall clock says, right or wrong.
+func (c *Credentials) Wall() time.Time { return c.store.clock.Wall() }
+
+// Tick is for every try to connect: see clock.Clock.
+func (c *Credentials) Tick() { c.store.clock.Tick() }
 
 // Keys are the online keys that are believed now. The map must not be changed.
 func (c *Credentials) Keys() protocol.PublicKeys {

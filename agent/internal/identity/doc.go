@@ -5,4 +5,7 @@
 //
 // A Store keeps them in a folder, or in memory. Package agent owns it, and
 // hands its Credentials to package session, which alone calls Update.
+//
+// The certificates of servers are looked at at the time of package clock, so that
+// a wall clock which is wrong by years does not keep a terminal from its broker.
 package identity

@@ -74,18 +74,8 @@ func (e *Enroller) Run(ctx context.Context) (*Credentials, error) {
 	if err != nil {
 		return nil, err
 	}
-	transport := &http.Transport{
-		DialContext:           e.Dial,
-		Proxy:                 nil, // the controller is near, or nowhere
-		DisableKeepAlives:     true,
-		ResponseHeaderTimeout: enrolTimeout,
-		TLSHandshakeTimeout:   enrolTimeout,
-	}
-	defer transport.CloseIdleConnections()
-	client := &http.Client{
-		Transport:     transport,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
+	client := Transport{}.client(e.Dial, e.Store.clock)
+	defer client.CloseIdleConnections()
 	for gap := enrolFirstGap; ; gap = min(2*gap, enrolLastGap) {
 		answer, err := e.ask(ctx, client, key.Public().(ed25519.PublicKey))
 		if ctx.Err() != nil {

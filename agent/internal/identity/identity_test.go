@@ -207,6 +207,9 @@ func TestCredentialsThatAreNotBelieved(t *testing.T) {
 	}
 }
 
+// TestKeySetsOnlyGoForward: online keys are replaced by key sets that the pinned
+// root key has signed, each newer than the one before, also over a power cut; no
+// online key brings in another (failure matrix R18, T1).
 func TestKeySetsOnlyGoForward(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

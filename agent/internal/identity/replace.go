@@ -19,10 +19,14 @@ var errNoFolder = errors.New("identity: an enrolment by a code needs a folder to
 
 // PendingKey is the key to enrol by a code with: a new one, or that of an
 // enrolment that was begun and not answered, so that the controller knows it
-// again. It is on the disk before it is returned.
+// again. It is on the disk before it is returned. A store with a KeyFile has only
+// the key that is there.
 func (s *Store) PendingKey() (ed25519.PrivateKey, error) {
-	if s.dir == "" {
+	switch {
+	case s.dir == "":
 		return nil, errNoFolder
+	case s.keyFile != "":
+		return s.keyIn(s.keyFile)
 	}
 	text, err := s.read(pendingFile)
 	if err == nil {
@@ -50,12 +54,11 @@ func (s *Store) Replace(key ed25519.PrivateKey, a protocol.EnrolAnswer, transpor
 	if s.dir == "" {
 		return nil, errNoFolder
 	}
-	text, err := encodeKey(key)
-	if err != nil {
+	e := enrolmentOf(a)
+	e.KeySet = a.KeySet
+	if err := s.note(key, &e); err != nil {
 		return nil, err
 	}
-	e := enrolmentOf(a)
-	e.Key, e.KeySet = string(text), a.KeySet
 	if !transport.zero() {
 		e.Transport = &transport
 	}
@@ -72,6 +75,24 @@ func (s *Store) Replace(key ed25519.PrivateKey, a protocol.EnrolAnswer, transpor
 	}
 	s.tidy(laterKeySet(c.root))
 	return c, nil
+}
+
+// note puts the key into an enrolment, or where it is.
+func (s *Store) note(key ed25519.PrivateKey, e *enrolment) error {
+	if s.keyFile == "" {
+		text, err := encodeKey(key)
+		e.Key = string(text)
+		return err
+	}
+	there, err := s.loadKey(s.keyFile)
+	if err != nil {
+		return err
+	}
+	if !there.Equal(key) {
+		return fmt.Errorf("identity: the key in %s has changed since the enrolment began", s.keyFile)
+	}
+	e.KeyFile = s.keyFile
+	return nil
 }
 
 // wholeCredentials puts an enrolment by a code together, with the key set that
@@ -93,7 +114,7 @@ func (s *Store) wholeCredentials(key ed25519.PrivateKey, e enrolment, keySet []b
 // since.
 func (s *Store) loadWhole(id protocol.Identity, e enrolment) (*Credentials, error) {
 	wrong := func(err error) error { return fmt.Errorf("identity: %s: %w", s.dir, err) }
-	key, err := parseKey(enrolmentFile, []byte(e.Key))
+	key, err := s.keyOf(e)
 	if err != nil {
 		return nil, err
 	}
@@ -121,6 +142,14 @@ func (s *Store) loadWhole(id protocol.Identity, e enrolment) (*Credentials, erro
 	return c, nil
 }
 
+// keyOf is the device's key of an enrolment by a code.
+func (s *Store) keyOf(e enrolment) (ed25519.PrivateKey, error) {
+	if e.KeyFile != "" {
+		return s.loadKey(e.KeyFile)
+	}
+	return parseKey(enrolmentFile, []byte(e.Key))
+}
+
 // tidy removes what an enrolment by a code has made worthless. What cannot be
 // removed is not read again.
 func (s *Store) tidy(keep string) {
@@ -132,7 +161,7 @@ func (s *Store) tidy(keep string) {
 		name := entry.Name()
 		old := name == keyFile || name == keySetFile || name == pendingFile ||
 			strings.HasPrefix(name, "keyset-") && strings.HasSuffix(name, ".jws") && name != keep
-		if old {
+		if old && s.path(name) != s.keyFile {
 			_ = os.Remove(filepath.Join(s.dir, name))
 		}
 	}

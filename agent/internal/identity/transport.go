@@ -1,15 +1,21 @@
 package identity
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/base64"
+	"encoding/pem"
 	"errors"
 	"fmt"
+	"net"
+	"net/http"
 	"os"
 	"strings"
+
+	"github.com/galla-pay/galla/agent/internal/clock"
 )
 
 // Transport is whom a terminal believes on its way to the controller (https) and
@@ -102,8 +108,8 @@ func (t Transport) certificate() (*tls.Certificate, error) {
 }
 
 // config is for connections, but for the server's name. t is checked.
-func (t Transport) config() *tls.Config {
-	conf := &tls.Config{MinVersion: tls.VersionTLS12}
+func (t Transport) config(now *clock.Clock) *tls.Config {
+	conf := &tls.Config{MinVersion: tls.VersionTLS12, Time: now.Now}
 	if t.CA != "" {
 		conf.RootCAs = x509.NewCertPool()
 		conf.RootCAs.AppendCertsFromPEM([]byte(t.CA))
@@ -117,6 +123,78 @@ func (t Transport) config() *tls.Config {
 		conf.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return t.certificate() }
 	}
 	return conf
+}
+
+// handshake makes a TLS connection to the server of that name. Its certificate is
+// looked at at the time of the clock.
+func (t Transport) handshake(ctx context.Context, conn net.Conn, host string, now *clock.Clock) (*tls.Conn, error) {
+	conf := t.config(now)
+	conf.ServerName = host
+	if t.CA != "" || len(t.Pins) == 0 {
+		// What crypto/tls leaves out is done here, at another time.
+		conf.InsecureSkipVerify = true
+		conf.VerifyConnection = func(s tls.ConnectionState) error { return t.verify(s, host, conf.RootCAs, now) }
+	}
+	secure := tls.Client(conn, conf)
+	return secure, secure.HandshakeContext(ctx)
+}
+
+// verify is crypto/tls's own look at a server's certificates, and the pins. An
+// error is of the type that crypto/tls has for it.
+func (t Transport) verify(s tls.ConnectionState, host string, roots *x509.CertPool, now *clock.Clock) error {
+	chains, err := now.Verify(s.PeerCertificates, t.authorities(), x509.VerifyOptions{Roots: roots, DNSName: host})
+	if err != nil {
+		return &tls.CertificateVerificationError{UnverifiedCertificates: s.PeerCertificates, Err: err}
+	}
+	if len(t.Pins) == 0 {
+		return nil
+	}
+	s.VerifiedChains = chains
+	return t.verifyPin(s)
+}
+
+// authorities are the certificates of CA.
+func (t Transport) authorities() (all []*x509.Certificate) {
+	for rest := []byte(t.CA); ; {
+		var block *pem.Block
+		if block, rest = pem.Decode(rest); block == nil {
+			return all
+		}
+		if c, err := x509.ParseCertificate(block.Bytes); err == nil {
+			all = append(all, c)
+		}
+	}
+}
+
+// client is for requests to the controller, over a connection of its own for each.
+func (t Transport) client(dial func(ctx context.Context, network, address string) (net.Conn, error), now *clock.Clock) *http.Client {
+	return &http.Client{
+		Transport: &http.Transport{
+			DialContext: dial,
+			DialTLSContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+				host, _, err := net.SplitHostPort(address)
+				if err != nil {
+					return nil, err
+				}
+				conn, err := dial(ctx, network, address)
+				if err != nil {
+					return nil, err
+				}
+				ctx, cancel := context.WithTimeout(ctx, enrolTimeout)
+				defer cancel()
+				secure, err := t.handshake(ctx, conn, host, now)
+				if err != nil {
+					_ = conn.Close()
+					return nil, err
+				}
+				return secure, nil
+			},
+			Proxy:                 nil, // the controller is near, or nowhere; brokers are not behind one either
+			DisableKeepAlives:     true,
+			ResponseHeaderTimeout: enrolTimeout,
+		},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
 }
 
 func (t Transport) verifyPin(s tls.ConnectionState) error {

@@ -137,7 +137,7 @@ func TestACardAndAPowerCut(t *testing.T) {
 
 	// Read, and the power went: it is asked at once, even without a link.
 	read := wantingCard(t).does(CardRead{"A"})
-	w := boot(read).is(protocol.ModeOffline, "").wantCall(last)
+	w := boot(read).is(protocol.ModeStarting, "").wantCall(last)
 	w.does(CardApproved{"A", approved}).wantFacts("card_approved A 632512004217").wantCall(Call{})
 	// Whatever the controller has heard of it.
 	for _, phase := range []protocol.Phase{protocol.PhaseOffered, protocol.PhaseTaken, protocol.PhasePresented, protocol.PhasePaying} {

@@ -16,7 +16,7 @@ func questionIsOnGlass(m *Machine, _ time.Duration, ev Event, _ *work) {
 }
 
 // answersPrompt: accepted or rejected. Either is on the disk before it is
-// reported; what was rejected is gone from the glass at once (failure matrix S4).
+// reported.
 func answersPrompt(m *Machine, _ time.Duration, ev Event, w *work) {
 	if m.Sale.Seen != protocol.ModePrompting {
 		return
@@ -26,8 +26,7 @@ func answersPrompt(m *Machine, _ time.Duration, ev Event, w *work) {
 		m.Sale.Accepted, m.Sale.Prompt = true, false
 		w.record(Fact{Kind: protocol.FactAccepted, PaymentID: m.Sale.PaymentID})
 	case KeyReject:
-		w.record(Fact{Kind: protocol.FactRejected, PaymentID: m.Sale.PaymentID})
-		m.refuse(m.Sale.PaymentID)
+		m.rejects(w)
 	}
 }
 
@@ -37,8 +36,8 @@ const (
 	keyRowCard = "2"
 )
 
-// answersChoice: the customer pays by QR or by card.
-func answersChoice(m *Machine, _ time.Duration, ev Event, _ *work) {
+// answersChoice: the customer pays by QR or by card, or not at all.
+func answersChoice(m *Machine, _ time.Duration, ev Event, w *work) {
 	if m.Sale.Seen != protocol.ModeChoosing {
 		return
 	}
@@ -47,14 +46,24 @@ func answersChoice(m *Machine, _ time.Duration, ev Event, _ *work) {
 		m.Sale.Chosen = protocol.PayDQR
 	case keyRowCard, KeyCard:
 		m.Sale.Chosen = protocol.PayCard
+	case KeyReject, KeyClear:
+		m.rejects(w)
 	}
 }
 
+// rejects: the cashier does not take the sale. What was rejected is gone from the
+// glass at once (failure matrix S4).
+func (m *Machine) rejects(w *work) {
+	w.record(Fact{Kind: protocol.FactRejected, PaymentID: m.Sale.PaymentID})
+	m.refuse(m.Sale.PaymentID)
+}
+
 // choice is how the customer pays when there is nothing to choose, else empty.
-// A card that cannot be read is not offered; without keys nobody can choose.
-func (m Machine) choice(s *protocol.Sale) protocol.PayMode {
+// A card that cannot be read is not offered, nor a QR that the panel does not show;
+// without keys nobody can choose.
+func (m Machine) choice(s *protocol.Sale, noQR bool) protocol.PayMode {
 	card := m.Parts.Card && slices.Contains(s.PayModes, protocol.PayCard)
-	dqr := slices.Contains(s.PayModes, protocol.PayDQR)
+	dqr := !noQR && slices.Contains(s.PayModes, protocol.PayDQR)
 	switch {
 	case dqr && (!card || !m.Parts.Keys):
 		return protocol.PayDQR

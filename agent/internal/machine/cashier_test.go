@@ -97,7 +97,7 @@ func TestTheChoice(t *testing.T) {
 	for key, want := range map[string]protocol.PayMode{"1": dqr, KeyDQR: dqr, "2": card, KeyCard: card} {
 		w := accepted(t, card, dqr).is(protocol.ModeChoosing, "A")
 		w.does(Pressed{Key: key}).is(protocol.ModeChoosing, "A") // not on the glass yet
-		w.press("3", KeyAccept, KeyReject, KeyOK, KeyClear).is(protocol.ModeChoosing, "A")
+		w.press("3", KeyAccept, KeyOK, KeyRepeat, KeyTest).is(protocol.ModeChoosing, "A")
 		w.press(key).is(protocol.ModePresenting, "A").drawn().wantFacts("received A, accepted A, presented A " + string(want))
 		if w.m.Memory().Sale.Chosen != want {
 			t.Errorf("key %s: memory is %+v", key, w.m.Memory())
@@ -121,4 +121,63 @@ func TestTheChoice(t *testing.T) {
 	offer(noKeys, true, card, dqr).is(protocol.ModeIdle, "").wantFacts("refused A NO_KEYS")
 	// Nobody chooses.
 	accepted(t, card, dqr).after(60*second).is(protocol.ModeChecking, "A")
+	// The cashier changes his mind: gone at once, once the question was on the glass.
+	for _, key := range []string{KeyReject, KeyClear} {
+		w := accepted(t, card, dqr).does(Pressed{Key: key}).is(protocol.ModeChoosing, "A")
+		w.press(key).is(protocol.ModeIdle, "").wantFacts("received A, accepted A, rejected A")
+		w.does(pushed(7, edcSale("A", protocol.PhaseTaken, card, dqr), nil)).is(protocol.ModeIdle, "")
+	}
+}
+
+// TestTheTimeOfAQuestionIsUp: nobody can have paid, so nobody is told not to pay
+// again; how it ended is the controller's to say. What may be paid is told apart.
+func TestTheTimeOfAQuestionIsUp(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		w      *walker
+		reason string
+	}{
+		"prompting":            {idleEDC(t).does(pushed(6, edcSale("A", protocol.PhaseOffered, card, dqr), nil)).drawn(), ReasonNotTaken},
+		"choosing":             {accepted(t, card, dqr).drawn(), ReasonNotTaken},
+		"presenting a QR":      {accepted(t, dqr).drawn(), ""},
+		"a QR not drawn yet":   {accepted(t, dqr), ""},
+		"presenting a card":    {accepted(t, card).drawn(), ""},
+		"being paid elsewhere": {idleEDC(t).does(pushed(6, edcSale("A", protocol.PhasePaying, card, dqr), nil)), ""},
+	} {
+		w := c.w.after(60*second).is(protocol.ModeChecking, "A")
+		if got := w.m.Reason(); got != c.reason {
+			t.Errorf("%s: while checking it says %q, want %q", name, got, c.reason)
+		}
+		w.does(pushed(7, nil, result("A", protocol.OutcomeExpired))).is(protocol.ModeResult, "A")
+	}
+}
+
+// TestAPanelWithoutAQR: where the panel shows none, or not this one, a sale is taken
+// by card, or else refused at once, before anybody is asked about it.
+func TestAPanelWithoutAQR(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		parts Parts
+		unfit bool
+		modes []protocol.PayMode
+		mode  protocol.Mode
+		facts string
+	}{
+		"QR only":                  {Parts{NoQR: true}, false, []protocol.PayMode{dqr}, protocol.ModeIdle, "refused A QR_DOES_NOT_FIT"},
+		"QR only, too dense":       {Parts{}, true, []protocol.PayMode{dqr}, protocol.ModeIdle, "refused A QR_DOES_NOT_FIT"},
+		"QR only, with a reader":   {Parts{Keys: true, Card: true, NoQR: true}, false, []protocol.PayMode{dqr}, protocol.ModeIdle, "refused A QR_DOES_NOT_FIT"},
+		"both, no reader":          {Parts{Keys: true, NoQR: true}, false, []protocol.PayMode{card, dqr}, protocol.ModeIdle, "refused A QR_DOES_NOT_FIT"},
+		"card only, no reader":     {Parts{Keys: true, NoQR: true}, false, []protocol.PayMode{card}, protocol.ModeIdle, "refused A NO_CARD_READER"},
+		"both, nothing to choose":  {Parts{Keys: true, Card: true, NoQR: true}, false, []protocol.PayMode{card, dqr}, protocol.ModePresenting, "received A, presented A CARD"},
+		"both, too dense, no keys": {Parts{Card: true}, true, []protocol.PayMode{card, dqr}, protocol.ModePresenting, "received A, presented A CARD"},
+		"card only":                {Parts{Card: true, NoQR: true}, false, []protocol.PayMode{card}, protocol.ModePresenting, "received A, presented A CARD"},
+	} {
+		w := &walker{t: t, m: New(Memory{}, c.parts)}
+		s := edcSale("A", protocol.PhaseOffered, c.modes...)
+		s.Prompt = false
+		w.does(Ready{}).does(answer(5, nil, nil)).does(Received{State: state(6, s, nil), Unfit: c.unfit}).drawn()
+		if w.m.Mode != c.mode || w.facts() != c.facts {
+			t.Errorf("%s: it is %s, facts %q; want %s, %q", name, w.m.Mode, w.facts(), c.mode, c.facts)
+		}
+	}
 }

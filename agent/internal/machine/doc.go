@@ -12,7 +12,9 @@
 // (card.go), the keypad (keypad.go). Events are in event.go, effects in
 // effect.go. The table (table.go) names, for every mode and event, the one
 // function that takes note of what happened; rest (settle.go) then computes
-// the mode from what is known. obey.go takes note of a controller's state,
-// cashier.go of the answers to its questions. What the card machine is to do is
-// no effect: Call computes it, as the mode, from what is known.
+// the mode from what is known. obey.go takes note of a controller's state, late.go
+// of an end that comes after its sale has left the glass, cashier.go of the answers
+// to its questions, switches.go of the keys that mean the same everywhere,
+// selftest.go and update.go of what happens between sales. What the card machine is
+// to do is no effect: Call computes it, as the mode, from what is known.
 package machine

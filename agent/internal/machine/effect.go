@@ -44,6 +44,14 @@ type Confirm struct{ Answer bool }
 // Redraw: try the panel again.
 type Redraw struct{}
 
+// RunSelfTest: look at the parts of the terminal that the machine has no other
+// word of: the companion, the disk and the clock. Each answer is a Tested of that
+// number.
+type RunSelfTest struct{ Run int }
+
+// Restart: nothing is under way, and the picture of it was on the glass: end.
+type Restart struct{}
+
 // Alarm: something came that an honest controller does not send. Text is for
 // the log.
 type Alarm struct{ Text string }
@@ -54,7 +62,10 @@ func (Tell) effect()    {}
 func (Ask) effect()     {}
 func (Confirm) effect() {}
 func (Redraw) effect()  {}
-func (Alarm) effect()   {}
+
+func (RunSelfTest) effect() {}
+func (Restart) effect()     {}
+func (Alarm) effect()       {}
 
 // work gathers what one step wants done.
 type work struct {

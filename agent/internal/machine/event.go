@@ -25,6 +25,8 @@ const (
 	KindCardUnknown   Kind = "card unknown"
 	KindCardFailed    Kind = "card failed"
 	KindCardUnread    Kind = "card unread"
+	KindTested        Kind = "tested"
+	KindRestartWanted Kind = "restart wanted"
 )
 
 // The keys. Values are those of agent.Key: never change one.
@@ -35,6 +37,11 @@ const (
 	KeyDQR    = "dqr"
 	KeyOK     = "ok"
 	KeyClear  = "clear"
+
+	KeyRepeat   = "repeat"
+	KeyLanguage = "language"
+	KeyMute     = "mute"
+	KeyTest     = "test"
 	// The others are "0" to "9".
 )
 
@@ -51,14 +58,17 @@ type EnrolRefused struct{ Reason string }
 type Ready struct{}
 
 // Received: a state came whose signature was verified and which is for this
-// terminal. Answer: it carries the nonce of this terminal's own last sync.
+// terminal. Answer: it carries the nonce of this terminal's own last sync. Unfit:
+// the QR of its sale is too dense for this panel.
 type Received struct {
 	State  protocol.State
 	Answer bool
+	Unfit  bool
 }
 
-// LinkLost: the connection to the broker ended.
-type LinkLost struct{}
+// LinkLost: the connection to the broker ended. Contested: again and again right
+// after it was made, so another device seems to have this terminal's identity.
+type LinkLost struct{ Contested bool }
 
 // Tick: the time Machine.Until has come.
 type Tick struct{}
@@ -89,10 +99,12 @@ type StoreFailed struct {
 }
 
 // Pressed: the cashier pressed a key. PullID is new for every KeyOK: should it
-// pull, it is known by that.
+// pull, it is known by that. Language is the one that KeyLanguage changes to; empty
+// when it changes to none.
 type Pressed struct {
-	Key    string
-	PullID string
+	Key      string
+	PullID   string
+	Language string
 }
 
 // CardRead: the card machine has read a card for that payment. Until one of the
@@ -124,6 +136,17 @@ type CardFailed struct {
 
 // CardUnread: the card machine says that it never read a card for that payment.
 type CardUnread struct{ PaymentID string }
+
+// Tested: what came of a check of the self-test of that number.
+type Tested struct {
+	Run     int
+	Check   Check
+	Finding Finding
+}
+
+// RestartWanted: the terminal is to end for an update or a reboot, once nothing is
+// under way.
+type RestartWanted struct{}
 
 // Kind implements Event.
 func (Enrolling) Kind() Kind { return KindEnrolling }
@@ -178,3 +201,9 @@ func (CardFailed) Kind() Kind { return KindCardFailed }
 
 // Kind implements Event.
 func (CardUnread) Kind() Kind { return KindCardUnread }
+
+// Kind implements Event.
+func (Tested) Kind() Kind { return KindTested }
+
+// Kind implements Event.
+func (RestartWanted) Kind() Kind { return KindRestartWanted }

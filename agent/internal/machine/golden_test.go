@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
 	"os"
@@ -17,6 +18,13 @@ var update = flag.Bool("update", false, "write the golden files")
 // a mode has as many as differ. All have keys, a card machine and state 6, which
 // lets them pull, as all states do; payment A is theirs unless nothing is. It is second 100, but for
 // a tick, which comes when it is due. What can be seen on the glass was drawn.
+//
+// How to read table.golden: a line that is not indented is a situation, and begins
+// with its mode. Below it is what each event makes of that: "-", the mode does not
+// know the event; "no change"; or ">", the mode that follows and what it is about,
+// for how long if nothing happens, what the card machine is to do, and then the
+// effects, each after a semicolon. Facts stand after a "+" within the save that
+// carries them.
 func TestTable(t *testing.T) {
 	t.Parallel()
 	const now = 100 * second
@@ -52,12 +60,15 @@ func TestTable(t *testing.T) {
 		{"state 7, A cancelled", pushed(7, nil, result("A", protocol.OutcomeCancelled))},
 		{"state 7, A unknown", pushed(7, nil, result("A", protocol.OutcomeUnknown))},
 		{"state 7, B succeeded", pushed(7, nil, result("B", protocol.OutcomeSucceeded))},
+		{"state 7, B offered, its QR does not fit", unfit(pushed(7, sale("B", protocol.PhaseOffered), nil))},
+		{"state 7, B, by card or a QR that does not fit", unfit(pushed(7, autoAccept, nil))},
 		{"state 7, pull taken, B taken", pulls(pushed(7, takenB, nil), pulled(protocol.PullTaken))},
 		{"state 7, pull: other has it", pulls(pushed(7, nil, nil), pulled(protocol.PullOther))},
 		{"answer 2, nothing wanted", answer(2, nil, nil)},
 		{"answer 2, A presented", answer(2, sale("A", protocol.PhasePresented), nil)},
 		{"answer 2, A succeeded", answer(2, nil, result("A", protocol.OutcomeSucceeded))},
 		{"link lost", LinkLost{}},
+		{"link lost to another device", LinkLost{Contested: true}},
 		{"tick", Tick{}},
 		{"drawn", nil},
 		{"draw failed", DrawFailed{Reason: "bus is stuck"}},
@@ -73,6 +84,15 @@ func TestTable(t *testing.T) {
 		{"key 3", Pressed{Key: "3"}},
 		{"key ok", Pressed{Key: KeyOK, PullID: "PULL0002"}},
 		{"key clear", Pressed{Key: KeyClear}},
+		{"key repeat", Pressed{Key: KeyRepeat}},
+		{"key language", Pressed{Key: KeyLanguage, Language: "hi"}},
+		{"key mute", Pressed{Key: KeyMute}},
+		{"key test", Pressed{Key: KeyTest}},
+		{"test 1: the disk works", Tested{Run: 1, Check: CheckStorage, Finding: FindingOK}},
+		{"test 0: the disk has failed", Tested{Run: 0, Check: CheckStorage, Finding: FindingFailed}},
+		{"card of no payment, for the test, unread", CardUnread{PaymentID: TestRef}},
+		{"card of no payment, for the test: question failed", CardFailed{PaymentID: TestRef, Asked: true}},
+		{"restart wanted", RestartWanted{}},
 		{"card of A read", CardRead{PaymentID: "A"}},
 		{"card of A approved", CardApproved{PaymentID: "A", Card: approved}},
 		{"card of A declined", CardDeclined{PaymentID: "A", Reason: "51"}},
@@ -104,16 +124,16 @@ func TestTable(t *testing.T) {
 			}
 			seen[mode][ev.Kind()] = true
 			if table[mode][ev.Kind()] == nil {
-				fmt.Fprintf(&b, "  %-34s   -\n", e.name)
+				fmt.Fprintf(&b, "  %-49s   -\n", e.name)
 				continue
 			}
 			next, effects := Step(m, now, ev)
 			did := effectsText(effects)
 			if next == m && len(did) == 0 {
-				fmt.Fprintf(&b, "  %-34s   no change\n", e.name)
+				fmt.Fprintf(&b, "  %-49s   no change\n", e.name)
 				continue
 			}
-			fmt.Fprintf(&b, "  %-34s > %s\n", e.name, strings.Join(append([]string{modeText(next, now)}, did...), "; "))
+			fmt.Fprintf(&b, "  %-49s > %s\n", e.name, strings.Join(append([]string{modeText(next, now)}, did...), "; "))
 		}
 	}
 	golden(t, "testdata/table.golden", b.String())
@@ -146,12 +166,19 @@ func situations(t *testing.T) []situation {
 		return w.does(pulls(pushed(6, s, nil), nil))
 	}
 	choosing := func() *walker { return ready(60*second, edcSale("A", protocol.PhaseOffered, both...)).press(KeyAccept) }
-	late := idleEDC(t).does(pulls(answer(4, sale("A", protocol.PhasePaying), nil), nil))
-	late.now = 99 * second
+	started := func(at time.Duration) *walker {
+		w := newEDC(t, remembered)
+		w.now = at
+		return w.does(Ready{})
+	}
+	paying := idleEDC(t).does(pulls(answer(4, sale("A", protocol.PhasePaying), nil), nil))
+	paying.now = 99 * second
+	late := func() *walker { w := *paying; return &w }
 	all := []situation{
 		{"starting", newEDC(t, remembered).m},
 		{"enrolling", newEDC(t, remembered).does(Enrolling{}).m},
-		{"offline", newEDC(t, remembered).does(Ready{}).m},
+		{"starting, no answer yet", started(99 * second).m},
+		{"offline", started(60 * second).after(30 * second).m},
 		{"idle", ready(60*second, nil).drawn().m},
 		{"pulling, 482 typed", ready(90*second, nil).press("4", "8", "2").m},
 		{"pulling, 4821 asked for", ready(90*second, nil).press("4", "8", "2", "1").does(Pressed{Key: KeyOK, PullID: "PULL0001"}).m},
@@ -162,7 +189,14 @@ func situations(t *testing.T) []situation {
 		{"presenting, card wanted", choosing().press(KeyCard).drawn().m},
 		{"checking, QR is being paid", ready(60*second, sale("A", protocol.PhasePaying)).m},
 		{"checking, card was read", choosing().press(KeyCard).drawn().does(CardRead{PaymentID: "A"}).m},
-		{"result, A failed", late.does(pulls(pushed(6, nil, result("A", protocol.OutcomeFailed)), nil)).m},
+		{"checking, the time to accept is over", ready(40*second, edcSale("A", protocol.PhaseOffered, both...)).drawn().after(60 * second).m},
+		{"result, A failed", late().does(pulls(pushed(6, nil, result("A", protocol.OutcomeFailed)), nil)).m},
+		{"result, A unknown", late().does(pulls(pushed(6, nil, result("A", protocol.OutcomeUnknown)), nil)).drawn().m},
+		{"idle, A has left in doubt", late().does(pulls(pushed(6, nil, nil), nil)).drawn().m},
+		{"testing, all asked", ready(95*second, nil).press(KeyTest).m},
+		{"testing, all answered", ready(60*second, nil).press(KeyTest).drawn().after(20 * second).m},
+		{"updating", ready(99*second, nil).drawn().does(RestartWanted{}).m},
+		{"presenting, a restart waits", ready(60*second, sale("A", protocol.PhaseOffered)).drawn().does(RestartWanted{}).m},
 		{"fault, the panel's, A unseen", ready(60*second, sale("A", protocol.PhaseOffered)).does(DrawFailed{Reason: "bus is stuck"}).m},
 	}
 	for _, s := range all {
@@ -171,6 +205,13 @@ func situations(t *testing.T) []situation {
 		}
 	}
 	return all
+}
+
+// unfit is the event with a QR that is too dense for the panel.
+func unfit(ev Event) Event {
+	r := ev.(Received)
+	r.Unfit = true
+	return r
 }
 
 // approved is what a card machine says of a card that was charged.
@@ -189,6 +230,20 @@ func modeText(m Machine, now time.Duration) string {
 	}
 	if m.Mode == protocol.ModePresenting {
 		text += " " + string(m.Sale.Chosen)
+	}
+	if m.Mode == protocol.ModeResult && m.Late {
+		text += " late"
+	}
+	if m.Mode == protocol.ModeTesting {
+		for i, c := range Checks() {
+			text += fmt.Sprintf(" %s:%s", c, cmp.Or(m.Test.Found[i], "?"))
+		}
+	}
+	if m.Repeats > 0 {
+		text += fmt.Sprintf(", said %d times", m.Repeats)
+	}
+	if m.Update.Wanted {
+		text += ", to restart"
 	}
 	if k := m.Keypad; k.Open {
 		text += fmt.Sprintf(" %q", k.Digits)
@@ -225,6 +280,15 @@ func effectsText(effects []Effect) (out []string) {
 			out = append(out, fmt.Sprintf("ack %s/%d", e.Epoch, e.N))
 		case Save:
 			text := fmt.Sprintf("save seq %d sale %q ended %q", e.Memory.Seq, e.Memory.Sale.PaymentID, e.Memory.Ended.PaymentID)
+			if d := e.Memory.Doubt.PaymentID; d != "" {
+				text += fmt.Sprintf(" doubt %q", d)
+			}
+			if l := e.Memory.Language; l != "" {
+				text += " language " + l
+			}
+			if e.Memory.Muted {
+				text += " muted"
+			}
 			for _, f := range factsText(e.Facts) {
 				text += " + " + f
 			}
@@ -237,6 +301,10 @@ func effectsText(effects []Effect) (out []string) {
 			out = append(out, map[bool]string{true: "confirm the answer", false: "confirm"}[e.Answer])
 		case Redraw:
 			out = append(out, "redraw")
+		case RunSelfTest:
+			out = append(out, fmt.Sprintf("look at the parts for test %d", e.Run))
+		case Restart:
+			out = append(out, "RESTART")
 		case Alarm:
 			out = append(out, "ALARM: "+e.Text)
 		default:

@@ -23,6 +23,12 @@ const (
 	resultLimit = 15 * time.Minute
 	// Without a link, "checking" gives way to "no internet" after this.
 	checkingLimit = 15 * time.Minute
+	// A success that was late stays a little longer (terminal-ux says 30 s; but no
+	// terminal is busy for 10 s after the end, DESIGN 5, with another result before).
+	holdLate = 6 * time.Second
+	// A terminal that has just been switched on says so for this long, before it says
+	// that there is no internet.
+	bootGrace = 3 * time.Second
 	// No sale lasts longer; it bounds what a state can ask for.
 	saleLimit = 24 * time.Hour
 	// A pull that nobody answers, and a keypad that nobody touches.
@@ -48,6 +54,11 @@ const (
 	ReasonUnfit    = "QR_DOES_NOT_FIT"   // too dense for this panel
 	ReasonPanel    = "PANEL_FAULT"
 	ReasonStorage  = "STORAGE_FAULT"
+	// ReasonContested: another device connects as this terminal (failure matrix T2).
+	ReasonContested = "IDENTITY_IN_USE"
+	// ReasonNotTaken is phonepe-api's word for a sale that nobody took in time. While
+	// the controller has not said so yet, it says why a terminal waits for its word.
+	ReasonNotTaken = "HANDOVER_TIMEOUT"
 )
 
 // Machine is all that a terminal knows. It is a value: Step returns another one
@@ -59,13 +70,18 @@ type Machine struct {
 	Since time.Duration // when this mode began for this payment
 	Until time.Duration // a Tick is wanted then; 0: none
 
-	// Ready: the terminal has its credentials; Enrolling: it asks for them.
+	// Ready: the terminal has its credentials, since ReadyAt; Enrolling: it asks for
+	// them.
 	Ready     bool
+	ReadyAt   time.Duration
 	Enrolling bool
 	Refusal   string // why the last enrolment was refused
 
-	// Link: connected, and the state is known since.
-	Link bool
+	// Link: connected, and the state is known since. Linked: it ever was.
+	Link   bool
+	Linked bool
+	// Contested: another device seems to have this terminal's identity.
+	Contested bool
 	// Seq is that of the newest state.
 	Seq uint64
 
@@ -78,6 +94,13 @@ type Machine struct {
 	EndAt  time.Duration // when Result arrived
 	HeldAt time.Duration // when Result was on the glass, or was sent there
 	Shown  bool          // Result was on the glass
+	// Late: Result came after its sale had left the glass.
+	Late bool
+	// Doubt is the last sale that left the glass while nobody knew its end; empty:
+	// none. News is that it was paid after all, waiting for the glass, NewsOf its sale.
+	Doubt  Order
+	News   protocol.Result
+	NewsOf Order
 
 	// Remembered is the sales that the spool held when the terminal started.
 	// They are consumed by the first state that is obeyed.
@@ -97,6 +120,18 @@ type Machine struct {
 	Panel   string
 	Storage string
 
+	// Test is the self-test, Tests their number so far.
+	Test  SelfTest
+	Tests int
+	// Update is a restart that was asked for.
+	Update Update
+
+	// Language is the cashier's choice, empty as long as there is none. Muted: the
+	// voice is off. Repeats counts how often the last payment was to be said again.
+	Language string
+	Muted    bool
+	Repeats  int
+
 	Display protocol.Display
 	Waiting int
 	// Last is the last payment that came in since the terminal was switched on.
@@ -107,6 +142,7 @@ type Machine struct {
 type Parts struct {
 	Keys bool // a cashier can answer
 	Card bool // a card machine is connected
+	NoQR bool // the panel is too small for any payment's QR
 }
 
 // Sale is a sale request as this terminal has it.
@@ -173,6 +209,10 @@ type Memory struct {
 	// Declined and Cards: see Machine.
 	Declined Declined `json:"declined,omitzero"`
 	Cards    Cards    `json:"cards,omitzero"`
+	// Doubt, Language and Muted: see Machine.
+	Doubt    Order  `json:"doubt,omitzero"`
+	Language string `json:"language,omitempty"`
+	Muted    bool   `json:"muted,omitempty"`
 }
 
 // New is a terminal of these parts that has just been switched on.
@@ -180,6 +220,7 @@ func New(mem Memory, parts Parts) Machine {
 	return Machine{
 		Parts: parts, Mode: protocol.ModeStarting, Seq: mem.Seq,
 		Remembered: Memory{Sale: mem.Sale, Ended: mem.Ended}, Declined: mem.Declined, Cards: mem.Cards,
+		Doubt: mem.Doubt, Language: mem.Language, Muted: mem.Muted,
 	}
 }
 
@@ -187,6 +228,10 @@ func New(mem Memory, parts Parts) Machine {
 func (m Machine) Memory() Memory {
 	mem := m.Remembered
 	mem.Seq, mem.Declined, mem.Cards = m.Seq, m.Declined, m.Cards.remembered()
+	mem.Doubt, mem.Language, mem.Muted = m.Doubt, m.Language, m.Muted
+	if m.News.Outcome != "" {
+		mem.Ended = m.NewsOf
+	}
 	if m.Sale.PaymentID != "" {
 		mem.Sale = m.Sale.Order
 	}
@@ -220,6 +265,14 @@ func (m Machine) Reason() string {
 		return m.Refusal
 	case protocol.ModeResult:
 		return m.Result.Reason
+	case protocol.ModeOffline:
+		if m.Contested {
+			return ReasonContested
+		}
+	case protocol.ModeChecking:
+		if m.Sale.lapsed() {
+			return ReasonNotTaken
+		}
 	case protocol.ModeFault:
 		if m.Panel != "" {
 			return ReasonPanel
@@ -227,4 +280,10 @@ func (m Machine) Reason() string {
 		return ReasonStorage
 	}
 	return ""
+}
+
+// lapsed reports whether the time of a sale is up that nobody can have paid: it was
+// never presented, only asked about.
+func (s Sale) lapsed() bool {
+	return s.PaymentID != "" && !s.mayBePaid() && (s.Prompt || s.Chosen == "")
 }

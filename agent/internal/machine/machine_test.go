@@ -168,7 +168,7 @@ func (w *walker) wantFacts(want string) *walker {
 // idle is a terminal that is ready for sales, with state 5.
 func idle(t *testing.T) *walker {
 	t.Helper()
-	return newWalker(t, Memory{}).does(Ready{}).is(protocol.ModeOffline, "").
+	return newWalker(t, Memory{}).does(Ready{}).is(protocol.ModeStarting, "").
 		does(answer(5, nil, nil)).is(protocol.ModeIdle, "")
 }
 

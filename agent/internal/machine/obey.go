@@ -32,18 +32,38 @@ func obey(m *Machine, now time.Duration, ev Event, w *work) {
 		return
 	}
 	w.do(Ack{Epoch: st.Epoch, N: st.AckSeq})
-	m.Seq, m.Link = st.Seq, true
+	m.Seq, m.Link, m.Linked, m.Contested = st.Seq, true, true, false
 	m.Display, m.Waiting, m.PullID = st.Display, st.Waiting, ""
 	if st.Pull != nil {
 		m.PullID = st.Pull.PullID
 	}
+	if got.Answer {
+		m.found(CheckLink, FindingOK)
+	}
 	m.answered(now, st.Pull)
+	m.late(now, got, w)
 	m.judge(now, got, w)
 	m.want(now, got, w)
-	m.Remembered = Memory{}
+	m.consume(got)
 	if got.Answer {
+		m.Doubt.Seq = st.Seq // numbers start anew from here
+		if m.Doubt.PaymentID == "" {
+			m.Doubt = Order{}
+		}
 		w.do(Confirm{Answer: true})
 	}
+}
+
+// consume forgets what was remembered over a power cut: the state has told of it,
+// or else its end is in doubt.
+func (m *Machine) consume(got Received) {
+	known, r := m.Remembered.Sale, got.State.Result
+	told := r != nil && r.PaymentID == known.PaymentID
+	if (known.Presented || known.CardRead) && !told && known.PaymentID != m.Sale.PaymentID {
+		known.Seq = got.State.Seq
+		m.doubt(known)
+	}
+	m.Remembered = Memory{}
 }
 
 // Life of a payment, step 9: The terminal is told by a signed result and shows PAID.
@@ -70,24 +90,34 @@ func (m *Machine) judge(now time.Duration, got Received, w *work) {
 			r.PaymentID, got.State.Seq, sale.Seq)})
 		return
 	}
-	switch r.Outcome {
-	case protocol.OutcomeSucceeded, protocol.OutcomeFailed, protocol.OutcomeExpired, protocol.OutcomeCancelled,
-		protocol.OutcomeUnknown:
-	default:
+	if !knownOutcome(r.Outcome) {
 		w.do(Alarm{Text: fmt.Sprintf("result of payment %s has the unknown outcome %q", r.PaymentID, r.Outcome)})
 		return
 	}
 	m.Sale = Sale{}
 	superseded := r.Outcome == protocol.OutcomeCancelled && r.Reason == reasonSuperseded && got.State.Sale != nil
 	old := booted && r.AgeMillis > resultLimit.Milliseconds()
+	if r.Outcome == protocol.OutcomeSucceeded {
+		m.Last = r.AmountPaise // also when it is history: the idle screen has it
+	}
 	if superseded || old {
 		return
 	}
 	m.Result, m.Ended = *r, sale
-	m.EndAt, m.HeldAt, m.Shown = now, now, false
-	if r.Outcome == protocol.OutcomeSucceeded {
-		m.Last = r.AmountPaise
+	m.EndAt, m.HeldAt, m.Shown, m.Late = now, now, false, false
+	if r.Outcome == protocol.OutcomeUnknown {
+		sale.Seq = got.State.Seq // what comes later may be its end
+		m.doubt(sale.Order)
 	}
+}
+
+func knownOutcome(o protocol.Outcome) bool {
+	switch o {
+	case protocol.OutcomeSucceeded, protocol.OutcomeFailed, protocol.OutcomeExpired, protocol.OutcomeCancelled,
+		protocol.OutcomeUnknown:
+		return true
+	}
+	return false
 }
 
 // reasonSuperseded is phonepe-api's word for a sale that a newer one replaced.
@@ -116,21 +146,29 @@ func (m *Machine) saleOf(paymentID string) (s Sale, booted, ok bool) {
 // terminal invents no result.
 func (m *Machine) want(now time.Duration, got Received, w *work) {
 	s := got.State.Sale
-	switch {
-	case s == nil || s.PaymentID == "" || s.PaymentID == m.Ended.PaymentID || m.declined(s, got.State.Pull):
-		m.Sale = Sale{}
-		return
-	case m.Sale.is(s):
+	if s != nil && m.Sale.is(s) && !m.declined(s, got.State.Pull) && s.PaymentID != m.Ended.PaymentID {
 		m.goOn(now, got, w)
 		return
 	}
+	if m.Sale.mayBePaid() && (s == nil || s.PaymentID != m.Sale.PaymentID) {
+		left := m.Sale.Order
+		left.Seq = got.State.Seq
+		m.doubt(left)
+	}
+	m.Sale = Sale{}
+	if s == nil || s.PaymentID == "" || s.PaymentID == m.Ended.PaymentID || m.declined(s, got.State.Pull) {
+		return
+	}
+	if s.PaymentID == m.Doubt.PaymentID {
+		m.Doubt = Order{} // it is back
+	}
+	noQR := m.Parts.NoQR || got.Unfit
 	known := m.Remembered.Sale
 	if known.PaymentID != s.PaymentID || known.MerchantTransactionID != s.MerchantTransactionID || known.AmountPaise != s.AmountPaise {
 		known = Order{}
 	}
-	chosen := m.chosen(known, s)
-	if reason := m.unfit(s, known, chosen); reason != "" {
-		m.Sale = Sale{}
+	chosen := m.chosen(known, s, noQR)
+	if reason := m.unfit(s, known, chosen, noQR); reason != "" {
 		m.decline(s.PaymentID, reason, w)
 		return
 	}
@@ -176,14 +214,14 @@ func (m *Machine) declined(s *protocol.Sale, a *protocol.PullAnswer) bool {
 
 // chosen is how the customer pays: as was chosen here, as the controller says it
 // was presented, or as it has to be; empty when that is open.
-func (m *Machine) chosen(known Order, s *protocol.Sale) protocol.PayMode {
+func (m *Machine) chosen(known Order, s *protocol.Sale, noQR bool) protocol.PayMode {
 	switch {
 	case known.Chosen != "":
 		return known.Chosen
 	case presented(s.Phase) && s.Chosen != "":
 		return s.Chosen
 	}
-	return m.choice(s)
+	return m.choice(s, noQR)
 }
 
 // asks reports whether the cashier still has to accept the sale.
@@ -261,7 +299,7 @@ func millis(n int64) time.Duration {
 // unfit says why this terminal cannot take a sale; empty: it can. The QR is drawn
 // as it came; that it asks for the amount which the screen shows above it is
 // looked at here once more (failure matrix T14).
-func (m *Machine) unfit(s *protocol.Sale, known Order, chosen protocol.PayMode) string {
+func (m *Machine) unfit(s *protocol.Sale, known Order, chosen protocol.PayMode, noQR bool) string {
 	card := slices.Contains(s.PayModes, protocol.PayCard)
 	dqr := slices.Contains(s.PayModes, protocol.PayDQR)
 	switch {
@@ -275,6 +313,8 @@ func (m *Machine) unfit(s *protocol.Sale, known Order, chosen protocol.PayMode) 
 		return ReasonNoKeys
 	case !m.Parts.Card && (!dqr || chosen == protocol.PayCard):
 		return ReasonNoReader
+	case noQR && (chosen == protocol.PayDQR || !card || !m.Parts.Card):
+		return ReasonUnfit
 	case chosen == protocol.PayCard:
 		return ""
 	}

@@ -42,6 +42,12 @@ func (l *life) step(ev Event) {
 			}
 			l.disk = e.Memory
 			l.step(Stored{})
+		case Restart:
+			if l.m.Mode != protocol.ModeUpdating {
+				l.t.Fatalf("it restarts, and is %s", l.m.Mode)
+			}
+			l.boot()
+			return
 		case Tell:
 			l.note(e.Facts)
 			for _, f := range e.Facts {
@@ -51,6 +57,12 @@ func (l *life) step(ev Event) {
 			}
 		}
 	}
+}
+
+// boot is a power cut, or a restart, and what the agent does first then.
+func (l *life) boot() {
+	l.m = New(l.disk, l.m.Parts)
+	l.step(Ready{})
 }
 
 func (l *life) note(facts []Fact) {
@@ -70,15 +82,38 @@ func (l *life) check(before Machine, ev Event) {
 		s := got.State.Sale
 		l.brought[Order{PaymentID: s.PaymentID, MerchantTransactionID: s.MerchantTransactionID, AmountPaise: s.AmountPaise}] = true
 	}
-	if m.Result != before.Result && m.Result.Outcome != "" {
-		l.checkResult(before, ev)
+	switch {
+	case m.Result == before.Result || m.Result.Outcome == "":
+	case m.Late && m.Result == before.News: // it was looked at when it came
+	default:
+		l.checkResult(before, ev, m.Result)
+	}
+	if m.News != before.News && m.News.Outcome != "" {
+		l.checkResult(before, ev, m.News)
+	}
+	if m.Late && m.Result.Outcome != protocol.OutcomeSucceeded || m.News.Outcome != "" && m.News.Outcome != protocol.OutcomeSucceeded {
+		l.t.Fatalf("late news are %+v and %+v: only that it was paid is any", m.Result, m.News)
+	}
+	if m.News.Outcome != "" && (m.News.PaymentID != m.NewsOf.PaymentID || m.News.AmountPaise != m.NewsOf.AmountPaise) {
+		l.t.Fatalf("the news %+v is of the sale %+v", m.News, m.NewsOf)
+	}
+	if m.Mode == protocol.ModeUpdating && before.Mode != m.Mode {
+		if s := m.Sale; s.PaymentID != "" && (s.mayBePaid() || s.Accepted || s.Seen != "") || m.Result.Outcome != "" && m.Panel == "" || m.Keypad.Open {
+			l.t.Fatalf("it restarts in somebody's way: %+v", m)
+		}
+	}
+	if m.Mode == protocol.ModeTesting && (m.Sale.PaymentID != "" || m.Result.Outcome != "") {
+		l.t.Fatalf("a self-test is in the way of a sale: %+v", m)
+	}
+	if m.Mode == protocol.ModeChecking && m.Reason() != "" && (m.Sale.Presented || m.Sale.Paying) {
+		l.t.Fatalf("nobody can have paid, it says: %+v", m.Sale)
 	}
 	if m.Mode == protocol.ModeResult && (m.Result.Outcome == "" || m.Result.AmountPaise != m.Ended.AmountPaise || m.Result.PaymentID != m.Ended.PaymentID) {
 		l.t.Fatalf("the result %+v is on the glass for the sale %+v", m.Result, m.Ended)
 	}
 	if m.Mode == protocol.ModePresenting && (m.Sale.Paying || m.Sale.Prompt || m.Left(l.now) <= 0 || m.unfit(&protocol.Sale{
 		AmountPaise: m.Sale.AmountPaise, QR: m.Sale.QR, Phase: protocol.PhaseOffered,
-		PayModes: []protocol.PayMode{m.Sale.Chosen}}, Order{}, m.Sale.Chosen) != "") {
+		PayModes: []protocol.PayMode{m.Sale.Chosen}}, Order{}, m.Sale.Chosen, m.Parts.NoQR) != "") {
 		l.t.Fatalf("a sale that is not to be presented is on the glass: %+v", m.Sale)
 	}
 	if m.Mode == protocol.ModePulling && (m.Sale.PaymentID != "" || !m.Display.Pull || len(m.Keypad.Digits) > 8 ||
@@ -103,19 +138,19 @@ func (l *life) check(before Machine, ev Event) {
 }
 
 // checkResult: a result comes from a state that was obeyed, for the payment that
-// was on the screen or remembered from before the power cut, same amount, newer.
-func (l *life) checkResult(before Machine, ev Event) {
+// was on the screen, left it in doubt, or is remembered from before the power cut;
+// same amount, newer.
+func (l *life) checkResult(before Machine, ev Event, r protocol.Result) {
 	got, ok := ev.(Received)
-	if !ok || got.State.Result == nil || *got.State.Result != l.m.Result {
-		l.t.Fatalf("%+v shows the result %+v, which no state just brought", ev, l.m.Result)
+	if !ok || got.State.Result == nil || *got.State.Result != r {
+		l.t.Fatalf("%+v shows the result %+v, which no state just brought", ev, r)
 	}
-	r := l.m.Result
-	var on []Order
+	on := []Order{before.Doubt}
 	switch {
 	case before.Sale.PaymentID != "":
-		on = []Order{before.Sale.Order}
+		on = append(on, before.Sale.Order)
 	default:
-		on = []Order{before.Remembered.Sale, before.Remembered.Ended}
+		on = append(on, before.Remembered.Sale, before.Remembered.Ended)
 	}
 	for _, o := range on {
 		key := Order{PaymentID: r.PaymentID, MerchantTransactionID: r.MerchantTransactionID, AmountPaise: r.AmountPaise}
@@ -170,9 +205,9 @@ func anyState(t *rapid.T) protocol.State {
 // happen lets one arbitrary thing happen.
 func (l *life) happen() {
 	t := l.t
-	switch rapid.IntRange(0, 20).Draw(t, "what") {
+	switch rapid.IntRange(0, 23).Draw(t, "what") {
 	case 0, 1, 2, 3:
-		l.step(Received{State: anyState(t)})
+		l.step(Received{State: anyState(t), Unfit: rapid.IntRange(0, 9).Draw(t, "unfit") == 0})
 	case 4, 5:
 		l.step(Received{State: anyState(t), Answer: true})
 	case 6:
@@ -192,16 +227,34 @@ func (l *life) happen() {
 	case 13:
 		l.step(Unpresentable{PaymentID: rapid.SampledFrom(ids).Draw(t, "payment"), Reason: ReasonUnfit})
 	case 14: // the power goes and comes back
-		l.m = New(l.disk, l.m.Parts)
-		l.step(Ready{})
+		l.boot()
 	case 15, 16:
 		keys := []string{KeyAccept, KeyAccept, KeyReject, KeyCard, KeyDQR, "1", "2", "7", KeyOK, KeyOK, KeyClear, "?"}
-		l.step(Pressed{Key: rapid.SampledFrom(keys).Draw(t, "key"), PullID: rapid.SampledFrom([]string{"PULL0001", "PULL0002"}).Draw(t, "pull")})
+		l.press(rapid.SampledFrom(keys).Draw(t, "key"))
 	case 17, 18, 19:
 		l.card()
 	case 20:
-		l.step(CardFailed{PaymentID: rapid.SampledFrom(ids).Draw(t, "payment"), Asked: rapid.Bool().Draw(t, "asked")})
+		l.step(CardFailed{PaymentID: rapid.SampledFrom(append(ids, TestRef)).Draw(t, "payment"), Asked: rapid.Bool().Draw(t, "asked")})
+	case 21:
+		l.step(RestartWanted{})
+	case 22:
+		l.press(rapid.SampledFrom([]string{KeyTest, KeyTest, KeyMute, KeyLanguage, KeyRepeat}).Draw(t, "key"))
+	case 23:
+		checks := Checks()
+		l.step(Tested{
+			Run:     l.m.Tests - rapid.IntRange(0, 1).Draw(t, "runs ago"),
+			Check:   rapid.SampledFrom(checks[:]).Draw(t, "check"),
+			Finding: rapid.SampledFrom([]Finding{FindingOK, FindingFailed, FindingAbsent}).Draw(t, "finding"),
+		})
 	}
+}
+
+func (l *life) press(key string) {
+	l.step(Pressed{
+		Key:      key,
+		PullID:   rapid.SampledFrom([]string{"PULL0001", "PULL0002"}).Draw(l.t, "pull"),
+		Language: rapid.SampledFrom([]string{"", "en", "hi"}).Draw(l.t, "language"),
+	})
 }
 
 // card lets the card machine do something about its call: read a card, or say
@@ -248,7 +301,10 @@ func (l *life) draw() {
 }
 
 func newLife(t *rapid.T) *life {
-	parts := Parts{Keys: rapid.Bool().Draw(t, "keys"), Card: rapid.Bool().Draw(t, "card machine")}
+	parts := Parts{
+		Keys: rapid.Bool().Draw(t, "keys"), Card: rapid.Bool().Draw(t, "card machine"),
+		NoQR: rapid.IntRange(0, 4).Draw(t, "no QR") == 0,
+	}
 	l := &life{
 		t: t, m: New(Memory{}, parts), brought: map[Order]bool{},
 		machine: map[string]Kind{}, facts: map[string]map[protocol.FactKind]bool{},
@@ -268,8 +324,9 @@ func TestAnythingMayHappen(t *testing.T) {
 }
 
 // TestNeverStuck: once panel, disk and link work and the controller wants
-// nothing more, the terminal is idle within 10 s (DESIGN 5, failure matrix L2);
-// a keypad in use closes after its own limits.
+// nothing more, the terminal is idle within 10 s (DESIGN 5, failure matrix L2), all
+// results that it still shows included, or restarts by then for an update that
+// somebody wants, and is idle as soon after that. A keypad in use and a self-test close after their own limits.
 func TestNeverStuck(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -283,13 +340,24 @@ func TestNeverStuck(t *testing.T) {
 		end.Sale = nil
 		healed, limit := l.now, 10*time.Second
 		l.step(Received{State: end, Answer: true})
-		if l.m.Mode == protocol.ModePulling {
-			limit = pullLimit + keypadLimit
+		switch l.m.Mode {
+		case protocol.ModePulling: // then a late success may follow
+			limit = pullLimit + keypadLimit + holdLate
+		case protocol.ModeTesting:
+			limit = testLimit
 		}
 		for range 100 {
 			l.draw()
 			if l.m.Mode == protocol.ModeIdle {
 				break
+			}
+			if l.m.Mode == protocol.ModeStarting || l.m.Mode == protocol.ModeOffline { // it has restarted, and asks
+				if l.now-healed > limit+updateSeen {
+					t.Fatalf("%v after the end it restarts: %+v", l.now-healed, l.m)
+				}
+				healed, limit = l.now, 10*time.Second
+				l.step(Received{State: end, Answer: true})
+				continue
 			}
 			if l.m.Until == 0 {
 				t.Fatalf("%s has no limit", l.m.Mode)

@@ -14,37 +14,39 @@ type move func(m *Machine, now time.Duration, ev Event, w *work)
 // table says what each mode makes of each event. A cell that is missing means:
 // in this mode that event tells nothing, and is dropped.
 var table = map[protocol.Mode]map[Kind]move{
-	protocol.ModeStarting: {
-		KindEnrolling:   asksForCredentials,
-		KindReady:       hasCredentials,
-		KindDrawFailed:  panelBroke,
-		KindStored:      diskTook,
-		KindStoreFailed: diskRefused,
-	},
+	protocol.ModeStarting: atWork(map[Kind]move{
+		KindEnrolling: asksForCredentials,
+		KindReady:     hasCredentials,
+	}),
 	protocol.ModeEnrolling: {
-		KindEnrolRefused: wasRefused,
-		KindReady:        hasCredentials,
-		KindDrawFailed:   panelBroke,
-		KindStored:       diskTook,
-		KindStoreFailed:  diskRefused,
+		KindEnrolRefused:  wasRefused,
+		KindReady:         hasCredentials,
+		KindTick:          passes,
+		KindDrawFailed:    panelBroke,
+		KindStored:        diskTook,
+		KindStoreFailed:   diskRefused,
+		KindPressed:       keys(nil),
+		KindRestartWanted: restartIsWanted,
 	},
-	protocol.ModeOffline: atWork(nil),
+	protocol.ModeOffline: atWork(map[Kind]move{
+		KindPressed: keys(atOutage),
+	}),
 	protocol.ModeIdle: atWork(map[Kind]move{
-		KindPressed: opensKeypad,
+		KindPressed: keys(atRest),
 	}),
 	protocol.ModePulling: atWork(map[Kind]move{
 		KindTick:    keypadWaits,
-		KindPressed: types,
+		KindPressed: keys(types),
 	}),
 	protocol.ModePrompting: atWork(map[Kind]move{
 		KindTick:    timeIsUp,
 		KindDrawn:   questionIsOnGlass,
-		KindPressed: answersPrompt,
+		KindPressed: keys(answersPrompt),
 	}),
 	protocol.ModeChoosing: atWork(map[Kind]move{
 		KindTick:    timeIsUp,
 		KindDrawn:   questionIsOnGlass,
-		KindPressed: answersChoice,
+		KindPressed: keys(answersChoice),
 	}),
 	protocol.ModePresenting: atWork(map[Kind]move{
 		KindTick:          timeIsUp,
@@ -55,8 +57,9 @@ var table = map[protocol.Mode]map[Kind]move{
 		KindTick: askAgain,
 	}),
 	protocol.ModeResult: atWork(map[Kind]move{
-		KindTick:  resultIsOver,
-		KindDrawn: resultIsOnGlass,
+		KindTick:    resultIsOver,
+		KindDrawn:   resultIsOnGlass,
+		KindPressed: keys(resultIsRead),
 	}),
 	protocol.ModeFault: atWork(map[Kind]move{
 		KindEnrolling:     asksForCredentials,
@@ -66,26 +69,49 @@ var table = map[protocol.Mode]map[Kind]move{
 		KindDrawn:         panelWorks,
 		KindUnpresentable: cannotPresent,
 	}),
+	protocol.ModeTesting: atWork(map[Kind]move{
+		KindTick:    testWaits,
+		KindDrawn:   testIsOnGlass,
+		KindPressed: keys(leavesTest),
+		KindTested:  partWasTested,
+	}),
+	protocol.ModeUpdating: restarting(),
 }
 
 // atWork is the row of a mode of a terminal that has its credentials: what it
-// makes of the controller, the disk, the panel's trouble and the card machine is
-// the same in each; own are the cells that differ.
+// makes of the controller, the disk, the panel's trouble, the card machine and a
+// wish to restart is the same in each; own are the cells that differ.
 func atWork(own map[Kind]move) map[Kind]move {
 	row := map[Kind]move{
-		KindReceived:     obey,
-		KindLinkLost:     linkWent,
-		KindDrawFailed:   panelBroke,
-		KindStored:       diskTook,
-		KindStoreFailed:  diskRefused,
-		KindCardRead:     cardWasRead,
-		KindCardApproved: cardWasApproved,
-		KindCardDeclined: cardWasDeclined,
-		KindCardUnknown:  cardIsUnknown,
-		KindCardFailed:   cardFailed,
-		KindCardUnread:   cardIsUnread,
+		KindReceived:      obey,
+		KindLinkLost:      linkWent,
+		KindTick:          passes,
+		KindDrawFailed:    panelBroke,
+		KindStored:        diskTook,
+		KindStoreFailed:   diskRefused,
+		KindPressed:       keys(nil),
+		KindCardRead:      ofTest(FindingFailed, cardWasRead),
+		KindCardApproved:  ofTest(FindingFailed, cardWasApproved),
+		KindCardDeclined:  ofTest(FindingFailed, cardWasDeclined),
+		KindCardUnknown:   ofTest(FindingFailed, cardIsUnknown),
+		KindCardFailed:    ofTest(FindingFailed, cardFailed),
+		KindCardUnread:    ofTest(FindingOK, cardIsUnread),
+		KindRestartWanted: restartIsWanted,
 	}
 	maps.Copy(row, own)
+	return row
+}
+
+// restarting is the row of a terminal that is about to end: a state and a key are
+// the next run's; what the card machine and the disk say is not lost.
+func restarting() map[Kind]move {
+	row := atWork(map[Kind]move{
+		KindTick:       goes,
+		KindDrawn:      updateIsOnGlass,
+		KindDrawFailed: updateUnseen,
+	})
+	delete(row, KindReceived)
+	delete(row, KindPressed)
 	return row
 }
 
@@ -116,13 +142,18 @@ func wasRefused(m *Machine, _ time.Duration, ev Event, _ *work) {
 	m.Refusal = ev.(EnrolRefused).Reason
 }
 
-func hasCredentials(m *Machine, _ time.Duration, _ Event, _ *work) {
-	m.Ready, m.Enrolling, m.Refusal = true, false, ""
+func hasCredentials(m *Machine, now time.Duration, _ Event, _ *work) {
+	m.Ready, m.ReadyAt, m.Enrolling, m.Refusal = true, now, false, ""
 }
+
+// passes takes note of nothing but the time.
+func passes(*Machine, time.Duration, Event, *work) {}
 
 // linkWent changes nothing that is on the glass: a QR stays until its time is
 // up (DESIGN 3.3, failure matrix S5 B).
-func linkWent(m *Machine, _ time.Duration, _ Event, _ *work) { m.Link = false }
+func linkWent(m *Machine, _ time.Duration, ev Event, _ *work) {
+	m.Link, m.Contested = false, ev.(LinkLost).Contested
+}
 
 // timeIsUp takes the sale off the glass. Only the controller knows how the
 // payment ended, so it is asked.
@@ -144,9 +175,35 @@ func askAgain(m *Machine, now time.Duration, _ Event, w *work) {
 	}
 }
 
-func resultIsOver(m *Machine, now time.Duration, _ Event, _ *work) {
-	if now >= m.Until {
+// resultIsOver makes room for what comes next; should that be the disk's fault, the
+// disk is tried at once.
+func resultIsOver(m *Machine, now time.Duration, _ Event, w *work) {
+	if now < m.Until {
+		return
+	}
+	m.forgetResult()
+	m.trySaving(w)
+}
+
+// resultIsRead: the cashier has seen that nothing came in, and goes on (terminal-ux:
+// FAILED, 8 s or key). PAID and "not confirmed" are for the customer to see, too.
+func resultIsRead(m *Machine, _ time.Duration, ev Event, w *work) {
+	key := ev.(Pressed).Key
+	if !m.Shown || key != KeyOK && key != KeyClear {
+		return
+	}
+	switch m.Result.Outcome {
+	case protocol.OutcomeFailed, protocol.OutcomeExpired, protocol.OutcomeCancelled:
 		m.forgetResult()
+		m.trySaving(w)
+	}
+}
+
+// trySaving tries a disk again that took nothing.
+func (m *Machine) trySaving(w *work) {
+	if m.Storage != "" {
+		w.do(Save{Memory: m.Memory()})
+		w.unsaved = true
 	}
 }
 
@@ -157,10 +214,7 @@ func tryAgain(m *Machine, now time.Duration, _ Event, w *work) {
 	if m.Panel != "" {
 		w.do(Redraw{})
 	}
-	if m.Storage != "" {
-		w.do(Save{Memory: m.Memory()})
-		w.unsaved = true
-	}
+	m.trySaving(w)
 }
 
 // Life of a payment, step 6: The screen shows the QR.
@@ -260,5 +314,5 @@ func (m *Machine) refuse(paymentID string) {
 }
 
 func (m *Machine) forgetResult() {
-	m.Result, m.Ended, m.Shown = protocol.Result{}, Sale{}, false
+	m.Result, m.Ended, m.Shown, m.Late = protocol.Result{}, Sale{}, false, false
 }

@@ -15,7 +15,7 @@ func TestFromSwitchingOnToPaid(t *testing.T) {
 	if w.m.Reason() != "UNKNOWN_TERMINAL" {
 		t.Fatalf("reason %q", w.m.Reason())
 	}
-	w.does(Ready{}).is(protocol.ModeOffline, "")
+	w.does(Ready{}).is(protocol.ModeStarting, "")
 	w.does(answer(5, nil, nil)).is(protocol.ModeIdle, "")
 	w.does(pushed(6, sale("A", protocol.PhaseOffered), nil)).is(protocol.ModePresenting, "A").wantFacts("received A")
 	w.drawn().wantFacts("received A, presented A DQR")
@@ -68,6 +68,24 @@ func TestALateSaleNeedNotWaitForAResultThatWasSeen(t *testing.T) {
 	w := presenting(t).does(pushed(7, nil, result("A", protocol.OutcomeFailed))).drawn()
 	w.after(5 * second).does(pushed(8, sale("B", protocol.PhaseOffered), nil))
 	w.after(0).is(protocol.ModePresenting, "B")
+}
+
+// TestAResultIsReadSooner: what did not come in can be wiped away by a key, once it
+// was on the glass.
+func TestAResultIsReadSooner(t *testing.T) {
+	t.Parallel()
+	for o, wiped := range map[protocol.Outcome]bool{
+		protocol.OutcomeSucceeded: false, protocol.OutcomeUnknown: false,
+		protocol.OutcomeFailed: true, protocol.OutcomeExpired: true, protocol.OutcomeCancelled: true,
+	} {
+		for _, key := range []string{KeyOK, KeyClear} {
+			w := presenting(t).does(pushed(7, nil, result("A", o))).does(Pressed{Key: key}).is(protocol.ModeResult, "A")
+			w.press("4", KeyAccept, KeyReject).is(protocol.ModeResult, "A")
+			if w.press(key); (w.m.Mode == protocol.ModeIdle) != wiped {
+				t.Errorf("%s and key %s: it is %s", o, key, w.m.Mode)
+			}
+		}
+	}
 }
 
 func TestTheNewestSaleIsOnTheGlass(t *testing.T) {
@@ -206,7 +224,7 @@ func TestAfterAPowerCut(t *testing.T) {
 	if mem.Seq != 6 || mem.Sale.PaymentID != "A" || !mem.Sale.Presented || mem.Sale.AmountPaise != 24500 {
 		t.Fatalf("memory is %+v", mem)
 	}
-	boot := func() *walker { return newWalker(t, mem).does(Ready{}).is(protocol.ModeOffline, "") }
+	boot := func() *walker { return newWalker(t, mem).does(Ready{}).is(protocol.ModeStarting, "") }
 	left := sale("A", protocol.PhasePresented)
 	left.LeftMillis = 30_000
 	cancelled := result("A", protocol.OutcomeCancelled)
@@ -230,8 +248,8 @@ func TestAfterAPowerCut(t *testing.T) {
 	boot().does(answer(7, sale("B", protocol.PhaseOffered), fresh)).is(protocol.ModeResult, "A").
 		drawn().after(4*second).is(protocol.ModePresenting, "B")
 	// What a broker kept says nothing before the question is answered.
-	boot().does(pushed(7, nil, fresh)).is(protocol.ModeOffline, "").
-		does(pushed(8, sale("B", protocol.PhaseOffered), nil)).is(protocol.ModeOffline, "")
+	boot().does(pushed(7, nil, fresh)).is(protocol.ModeStarting, "").
+		does(pushed(8, sale("B", protocol.PhaseOffered), nil)).is(protocol.ModeStarting, "")
 	// Cut between the news and the glass: PAID is shown once.
 	paid := presenting(t).does(pushed(7, nil, result("A", protocol.OutcomeSucceeded))).m.Memory()
 	newWalker(t, paid).does(Ready{}).does(answer(7, nil, fresh)).is(protocol.ModeResult, "A")
@@ -331,7 +349,8 @@ func TestBrokenPanel(t *testing.T) {
 	presenting(t).does(broken).does(pushed(7, nil, result("A", protocol.OutcomeSucceeded))).
 		after(16*time.Minute).drawn().is(protocol.ModeIdle, "")
 	// From anywhere.
-	newWalker(t, Memory{}).does(broken).is(protocol.ModeFault, "").does(Ready{}).drawn().is(protocol.ModeOffline, "")
+	newWalker(t, Memory{}).does(broken).is(protocol.ModeFault, "").does(Ready{}).drawn().is(protocol.ModeStarting, "").
+		after(3*second).is(protocol.ModeOffline, "")
 }
 
 func TestBrokenDisk(t *testing.T) {

@@ -97,7 +97,7 @@ func (c companion) top(s scene) {
 		}
 	}
 	switch {
-	case !c.Link && c.Mode != protocol.ModeStarting && c.Mode != protocol.ModeEnrolling && c.Mode != protocol.ModeFault:
+	case !c.Link && !c.bare() && c.Mode != protocol.ModeFault:
 		c.icon(iconNoLink, 12, image.Pt(1, 1), c.fore)
 	case s.art == artPaid, s.art == artFailed, s.art == artExpired, s.art == artStopped, s.art == artDoubt, s.art == artFault:
 		c.sign(s.art, at(1, 1, 12, 12))
@@ -117,6 +117,8 @@ func (c companion) top(s scene) {
 		}
 	case c.Mode == protocol.ModePresenting:
 		about = c.Lang.say(wToPay)
+	case c.Mode == protocol.ModeTesting:
+		about = c.Lang.say(wTesting)
 	}
 	// Half a word would say less than none: the rest of the picture says it too.
 	box, k := image.Rect(16, 0, right-2, 14), ink{color: c.fore, size: 12, min: 10, lines: 1, align: alignLeft}

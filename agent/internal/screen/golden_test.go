@@ -70,6 +70,25 @@ func states(t testing.TB, glass pane) []state {
 	answered := func(o protocol.PullOutcome) screen.View {
 		return pulling("4821", func(v *screen.View) { v.Pulled, v.PulledBy, v.PulledAge = o, "testterminal2", 61*time.Second })
 	}
+	enrolling := func(change func(*screen.View)) screen.View {
+		return with(func(v *screen.View) {
+			v.Mode, v.Code, v.Left, v.QR = protocol.ModeEnrolling, "K7QP-3XMD-9RTV", 872*time.Second, encodeLink(t, glass)
+			change(v)
+		})
+	}
+	testing := func(link, other screen.Finding, change func(*screen.View)) screen.View {
+		return with(func(v *screen.View) {
+			v.Mode = protocol.ModeTesting
+			for i, name := range []string{"panel", "companion", "storage", "link", "clock", "keys", "card"} {
+				v.Checks[i] = screen.Check{Name: name, Finding: other}
+			}
+			v.Checks[1].Finding, v.Checks[6].Finding = screen.FindingAbsent, screen.FindingAbsent
+			if link != "" {
+				v.Checks[3].Finding = link
+			}
+			change(v)
+		})
+	}
 	all := []state{
 		{"starting", with(func(v *screen.View) { v.Mode = protocol.ModeStarting })},
 		{"starting-server", with(func(v *screen.View) { v.Mode, v.Step, v.Test = protocol.ModeStarting, screen.StepServer, true })},
@@ -77,6 +96,8 @@ func states(t testing.TB, glass pane) []state {
 		{"enrolling-code", with(func(v *screen.View) {
 			v.Mode, v.Code, v.Left = protocol.ModeEnrolling, "K7QP-3XMD", 872*time.Second
 		})},
+		{"enrolling-link", enrolling(same)},
+		{"enrolling-link-refused", enrolling(func(v *screen.View) { v.Reason, v.Left, v.Test = "ENROL_CODE_EXPIRED", 0, true })},
 		{"enrolling-refused", with(func(v *screen.View) {
 			v.Mode, v.Reason, v.Tick = protocol.ModeEnrolling, "UNKNOWN_TERMINAL", 3
 		})},
@@ -86,12 +107,16 @@ func states(t testing.TB, glass pane) []state {
 		{"offline-trying", with(func(v *screen.View) {
 			v.Mode, v.Link, v.Since, v.Test = protocol.ModeOffline, false, 3725*time.Second, true
 		})},
+		{"offline-contested", with(func(v *screen.View) {
+			v.Mode, v.Link, v.Since, v.Reason = protocol.ModeOffline, false, 42*time.Second, "IDENTITY_IN_USE"
+		})},
 		{"idle", with(func(v *screen.View) { v.Mode = protocol.ModeIdle })},
 		{"idle-last", with(func(v *screen.View) {
 			v.Mode, v.Last, v.Test = protocol.ModeIdle, 12345600, true
 			v.MerchantName = "Shree Ganesh Provision and General Stores"
 		})},
 		{"idle-pull", with(func(v *screen.View) { v.Mode, v.MayPull = protocol.ModeIdle, true })},
+		{"idle-muted", with(func(v *screen.View) { v.Mode, v.Muted, v.Waiting = protocol.ModeIdle, true, 2 })},
 		{"pulling", pulling("0042", same)},
 		{"pulling-first", pulling("4", func(v *screen.View) { v.Test = true })},
 		{"pulling-empty", pulling("", same)},
@@ -129,6 +154,13 @@ func states(t testing.TB, glass pane) []state {
 		{"checking-offline", with(func(v *screen.View) {
 			v.Mode, v.AmountPaise, v.Link, v.Tick = protocol.ModeChecking, 24500, false, 5
 		})},
+		{"checking-lapsed", edc(protocol.ModeChecking, func(v *screen.View) { v.Lapsed, v.Waiting = true, 2 })},
+		{"testing", testing("", screen.FindingOK, same)},
+		{"testing-open", testing("", screen.FindingOpen, func(v *screen.View) { v.Test = true })},
+		{"testing-failed", testing(screen.FindingFailed, screen.FindingOK, func(v *screen.View) { v.Link = false })},
+		{"updating", with(func(v *screen.View) { v.Mode = protocol.ModeUpdating })},
+		{"updating-offline", with(func(v *screen.View) { v.Mode, v.Link, v.Test = protocol.ModeUpdating, false, true })},
+		{"succeeded-late", result(protocol.OutcomeSucceeded, "", func(v *screen.View) { v.Reference, v.Late, v.Waiting, v.Test = "4417", true, 2, true })},
 		{"succeeded", result(protocol.OutcomeSucceeded, "", func(v *screen.View) { v.Reference = "4417" })},
 		{"succeeded-most", result(protocol.OutcomeSucceeded, "", func(v *screen.View) {
 			v.AmountPaise, v.Test, v.Waiting = protocol.MaxPaise, true, 1
@@ -160,6 +192,9 @@ func states(t testing.TB, glass pane) []state {
 const (
 	plainQR  = "upi://pay?pa=merchant@upi&pn=Galla%20Test%20Store&am=245.00&cu=INR&tr=GPT2611212025ABCDEF0123456789"
 	signedQR = "upi://pay?ver=01&mode=16&pa=merchant@upi&pn=Galla%20Test%20Store&mc=5411&tr=GPT2611212025ABCDEF0123456789&am=245.00&cu=INR&sign=MEUCIQDf0bZy8V1pJv3cXo9sTq4wLk2mNnRrUuEe5Gg7Hh8IiwIgJj1Kk2Ll3Mm4Nn5Oo6Pp7Qq8Rr9Ss0TtUuVvWwXxYyZz"
+
+	// enrolLink is that of a console's page for a code.
+	enrolLink = "https://console.example/enrol#K7QP-3XMD-9RTV"
 
 	// shortQR is the longest that fits the e-paper.
 	shortQR = "upi://pay?pa=m@upi&am=245.00&tr=GPT2611210123456789AB"

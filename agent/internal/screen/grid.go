@@ -10,8 +10,10 @@ import (
 var (
 	portrait240Size = image.Pt(240, 320)
 	portrait240Card = image.Rect(7, 64, 233, 290)
+	portrait240Link = image.Rect(46, 104, 194, 252)
 	portrait320Size = image.Pt(320, 480)
 	portrait320Card = image.Rect(0, 116, 320, 436)
+	portrait320Link = image.Rect(55, 172, 265, 382)
 )
 
 // grid puts what is designed for 240x320 on an upright panel: as it is, or large,
@@ -76,6 +78,14 @@ func (g grid) card() image.Rectangle {
 		return portrait320Card
 	}
 	return portrait240Card
+}
+
+// link is the white card of the QR of an enrolment.
+func (g grid) link() image.Rectangle {
+	if g.large {
+		return portrait320Link
+	}
+	return portrait240Link
 }
 
 // What follows hides the means of the canvas, which know no grid.

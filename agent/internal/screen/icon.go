@@ -20,6 +20,7 @@ const (
 	iconNoLink iconName = "nolink" // the link, struck through
 	iconQR     iconName = "qr"     // pay by QR
 	iconCard   iconName = "card"   // pay by card
+	iconMuted  iconName = "muted"  // the voice is off
 )
 
 // iconKey is a shape at a size in pixels. All but plates are square.
@@ -84,6 +85,9 @@ func icon(name iconName) shape {
 	case iconNoLink:
 		struck := stroke(10, 8, 88, 90, 34)
 		return union(except(icon(iconBars), struck), stroke(10, 8, 88, 90, 9))
+	case iconMuted:
+		cone := union(stroke(32, 48, 50, 28, 12), stroke(32, 48, 50, 68, 12), stroke(50, 26, 50, 70, 10), stroke(40, 48, 48, 48, 20))
+		return union(plate(4, 34, 34, 62, 4), cone, stroke(66, 36, 90, 60, 9), stroke(90, 36, 66, 60, 9))
 	case iconQR:
 		finder := func(x, y float64) shape {
 			return union(except(plate(x, y, x+34, y+34, 3), plate(x+7, y+7, x+27, y+27, 1)), plate(x+12, y+12, x+22, y+22, 1))

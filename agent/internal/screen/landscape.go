@@ -14,6 +14,7 @@ import (
 var (
 	landscapeSize = image.Pt(480, 320)
 	landscapeCard = image.Rect(2, 12, 298, 308)
+	landscapeLink = image.Rect(12, 48, 252, 288)
 )
 
 // landscape draws one view, already checked, on a panel of 480x320.
@@ -39,10 +40,18 @@ func (l landscape) draw() {
 	case l.Mode == protocol.ModePulling:
 		l.pulling(s)
 		return
+	case l.Mode == protocol.ModeTesting:
+		l.testing()
+		return
+	case l.Mode == protocol.ModeEnrolling && l.QR != nil:
+		l.badges(476, 2)
+		l.qr(landscapeLink, l.QR)
+		l.stack(image.Rect(262, 30, 474, 316), l.items(s))
+		return
 	case s.band != "":
 		words.Min.Y = 68
 		l.banner(s)
-	case s.tone == toneCalm && l.Mode != protocol.ModeStarting && l.Mode != protocol.ModeEnrolling:
+	case s.tone == toneCalm && !l.bare():
 		l.status(image.Rect(0, 0, 480, 28), wOffline)
 	default:
 		l.badges(476, 2)
@@ -195,6 +204,9 @@ func (l landscape) badgeList() []badge {
 
 // badgesFrom is where the badges begin that end at x.
 func (l landscape) badgesFrom(x int) int {
+	if l.silent() {
+		x -= 28
+	}
 	for _, b := range l.badgeList() {
 		x -= l.badgeWidth(b) + 4
 	}
@@ -206,6 +218,10 @@ func (l landscape) badgeWidth(b badge) int { return l.fonts.width(style{true, 18
 // badges shows at the right, to x, what waits and that this is a test, and
 // returns where they begin.
 func (l landscape) badges(x, y int) int {
+	if l.silent() {
+		l.icon(iconMuted, 22, image.Pt(x-24, y+1), muted)
+		x -= 28
+	}
 	for _, b := range l.badgeList() {
 		w := l.badgeWidth(b)
 		box := at(x-w, y, w, 24)
@@ -264,13 +280,14 @@ func (l landscape) choosing(s scene) {
 	l.stack(image.Rect(12, 32, 340, 100), items[:1])
 	l.stack(image.Rect(348, 32, 468, 100), items[1:])
 	for i, c := range l.choices() {
-		box := at(12+234*i, 108, 222, 196)
+		box := at(12+234*i, 104, 222, 176)
 		l.round(box, raised)
 		l.round(at(box.Min.X+16, box.Min.Y+16, 56, 56), info)
 		l.text(at(box.Min.X+16, box.Min.Y+16, 56, 56), ink{color: black, size: 36, bold: true}, strconv.Itoa(i+1))
 		l.icon(c.icon, 96, box.Min.Add(image.Pt(98, 16)), white)
 		l.text(image.Rect(box.Min.X+8, box.Min.Y+120, box.Max.X-8, box.Max.Y-8), ink{color: white, size: 34, min: 20, bold: true}, l.Lang.say(c.word))
 	}
+	l.text(image.Rect(12, 282, 468, 312), ink{color: muted, size: 20, min: 16}, l.Lang.say(wChooseReject))
 	if l.Total > 0 {
 		l.timeBar(image.Rect(0, 314, 480, 320), l.View)
 	}

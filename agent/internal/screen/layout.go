@@ -10,6 +10,7 @@ import (
 type layout struct {
 	size image.Point
 	card image.Rectangle // the white card that carries a payment's QR; empty: it never does
+	link image.Rectangle // that of an enrolment's link; empty: it never shows one
 	bit  bool            // black and white only
 	draw func(*canvas, View)
 }
@@ -20,11 +21,11 @@ func layouts() []layout {
 		return func(c *canvas, v View) { portrait{c, v, g}.draw() }
 	}
 	return []layout{
-		{portrait240Size, portrait240Card, false, upright(grid{})},
-		{portrait320Size, portrait320Card, false, upright(grid{large: true})},
-		{landscapeSize, landscapeCard, false, func(c *canvas, v View) { landscape{c, v}.draw() }},
-		{paperSize, paperCard, true, func(c *canvas, v View) { newPaper(c, v).draw() }},
-		{companionSize, image.Rectangle{}, true, func(c *canvas, v View) { companion{mono{c, v, white, black}}.draw() }},
+		{portrait240Size, portrait240Card, portrait240Link, false, upright(grid{})},
+		{portrait320Size, portrait320Card, portrait320Link, false, upright(grid{large: true})},
+		{landscapeSize, landscapeCard, landscapeLink, false, func(c *canvas, v View) { landscape{c, v}.draw() }},
+		{paperSize, paperCard, paperLink, true, func(c *canvas, v View) { newPaper(c, v).draw() }},
+		{companionSize, image.Rectangle{}, image.Rectangle{}, true, func(c *canvas, v View) { companion{mono{c, v, white, black}}.draw() }},
 	}
 }
 
@@ -45,4 +46,11 @@ func layoutOf(size image.Point) (layout, error) {
 func CarriesQR(size image.Point) bool {
 	l, err := layoutOf(size)
 	return err == nil && !l.card.Empty()
+}
+
+// Supports says whether there is a layout for panels of that many pixels, or
+// ErrSize. It costs nothing, unlike New.
+func Supports(size image.Point) error {
+	_, err := layoutOf(size)
+	return err
 }

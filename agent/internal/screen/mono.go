@@ -98,6 +98,10 @@ func (m mono) badges(x, y, size int) int {
 		m.text(box, ink{color: m.back, size: size, bold: true}, text)
 		x -= w + 2
 	}
+	if m.silent() {
+		m.icon(iconMuted, size+1, image.Pt(x-size-2, y), m.fore)
+		x -= size + 4
+	}
 	if m.Test {
 		badge(m.Lang.say(wTest))
 	}

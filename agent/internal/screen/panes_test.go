@@ -112,6 +112,19 @@ func newRenderer(t testing.TB, glass pane) *screen.Renderer {
 
 func picture(glass pane) *image.RGBA { return image.NewRGBA(image.Rectangle{Max: glass.Size}) }
 
+// encodeLink makes a QR of the link of an enrolment, none for a companion.
+func encodeLink(t testing.TB, glass pane) *screen.QR {
+	t.Helper()
+	if glass.status {
+		return nil
+	}
+	q, err := screen.EncodeLink(enrolLink, glass.Glass)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return q
+}
+
 // encode makes a QR for a panel, none for a companion.
 func encode(t testing.TB, glass pane, text string) *screen.QR {
 	t.Helper()

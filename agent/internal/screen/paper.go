@@ -16,6 +16,7 @@ import (
 var (
 	paperSize = image.Pt(122, 250)
 	paperCard = image.Rect(0, 64, 122, 186)
+	paperLink = paperCard
 )
 
 // paperStep is how often what counts down changes: a refresh takes its time and
@@ -65,12 +66,18 @@ func (p paper) draw() {
 	case p.Mode == protocol.ModePulling:
 		p.pulling(s)
 		return
+	case p.Mode == protocol.ModeTesting:
+		p.testing()
+		return
+	case p.Mode == protocol.ModeEnrolling && p.QR != nil:
+		p.enrolLink()
+		return
 	case s.band != "":
 		p.fill(image.Rect(0, 0, 122, 46), p.fore)
 		p.inverted().badges(121, 1, 13)
 		p.text(image.Rect(3, 17, 119, 45), ink{color: p.back, size: 20, min: 14, bold: true}, p.Lang.say(s.band))
 		body.Min.Y = 48
-	case s.tone == toneCalm && p.Mode != protocol.ModeStarting && p.Mode != protocol.ModeEnrolling:
+	case s.tone == toneCalm && !p.bare():
 		p.status(wOffline)
 	default:
 		p.badges(121, 1, 13)
@@ -172,7 +179,7 @@ func (p paper) choosing() {
 	p.status(wOffline)
 	p.text(image.Rect(2, 20, 120, 50), ink{color: p.fore, size: 24, min: 14, bold: true}, p.AmountPaise.String())
 	for i, c := range p.choices() {
-		box := at(2, 54+82*i, 118, 78)
+		box := at(2, 52+78*i, 118, 75)
 		p.round(box, p.fore)
 		p.round(box.Inset(2), p.back)
 		key := at(box.Min.X+8, box.Min.Y+8, 30, 30)
@@ -182,9 +189,27 @@ func (p paper) choosing() {
 		p.text(image.Rect(box.Min.X+4, box.Min.Y+42, box.Max.X-4, box.Max.Y-4), ink{color: p.fore, size: 20, min: 14, bold: true}, p.Lang.say(c.word))
 	}
 	if p.Total > 0 {
-		p.text(image.Rect(2, 220, 120, 244), ink{color: p.fore, size: 18, min: 13, bold: true}, clock(p.Left))
+		p.text(image.Rect(2, 208, 56, 243), ink{color: p.fore, size: 16, min: 12, bold: true, align: alignLeft}, clock(p.Left))
 	}
+	p.text(image.Rect(58, 208, 120, 243), ink{color: p.fore, size: 14, min: 12, lines: 2}, p.Lang.say(wChooseReject))
 	p.bar(image.Rect(0, 245, 122, 250))
+}
+
+// enrolLink: the code to type, or its link to scan.
+func (p paper) enrolLink() {
+	p.badges(121, 1, 13)
+	p.text(image.Rect(3, 20, 119, 42), ink{color: p.fore, size: 15, min: 12, bold: true}, p.Lang.say(wAddDevice))
+	p.text(image.Rect(3, 42, 119, 64), ink{color: p.fore, size: 20, min: 12, bold: true}, p.Code)
+	p.qr(paperLink, p.QR)
+	says := p.Lang.say(wTypeCode)
+	if p.Reason != "" {
+		says = p.Lang.say(wNotJoined)
+	}
+	items := []item{{text: says, ink: ink{color: p.fore, size: 14, min: 12, lines: 2}, gap: 1}}
+	if p.Left > 0 {
+		items = append(items, item{text: p.Lang.say(wCodeValid, clock(p.Left)), ink: ink{color: p.fore, size: 14, min: 12}})
+	}
+	p.stack(image.Rect(2, 187, 120, 249), items)
 }
 
 // pulling: the number, and what came of it.

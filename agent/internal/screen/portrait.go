@@ -51,6 +51,10 @@ func (p portrait) draw() {
 		p.result()
 	case protocol.ModeFault:
 		p.fault()
+	case protocol.ModeTesting:
+		p.testing()
+	case protocol.ModeUpdating:
+		p.updating()
 	}
 }
 
@@ -81,6 +85,10 @@ func (p portrait) status(offline word) {
 // and returns where they begin.
 func (p portrait) badges() int {
 	x := 236
+	if p.silent() {
+		p.icon(iconMuted, 16, image.Pt(x-17, 2), muted)
+		x -= 20
+	}
 	badge := func(back, col color.RGBA, text string) {
 		w := p.unscaled(p.fonts.width(style{true, p.scaled(14)}, text).Ceil()) + 10
 		box := at(x-w, 1, w, 18)
@@ -146,6 +154,9 @@ func (p portrait) enrolling() {
 		p.spinner(88, 76)
 		p.text(at(12, 164, 216, 30), ink{color: white, size: 22, min: 16, bold: true}, p.say(wJoining))
 		p.text(at(12, 196, 216, 22), ink{color: muted, size: 16, min: 14}, p.MerchantName)
+	} else if p.QR != nil {
+		p.enrolLink()
+		return
 	} else {
 		p.text(at(12, 28, 216, 28), ink{color: white, size: 20, min: 16, bold: true}, p.say(wAddDevice))
 		p.round(at(12, 76, 216, 60), raised)
@@ -165,6 +176,23 @@ func (p portrait) enrolling() {
 	p.version()
 }
 
+// enrolLink: the code to type, or its link to scan.
+func (p portrait) enrolLink() {
+	p.text(at(12, 22, 216, 26), ink{color: white, size: 20, min: 16, bold: true}, p.say(wAddDevice))
+	p.round(at(12, 52, 216, 46), raised)
+	p.text(at(18, 52, 204, 46), ink{color: white, size: 30, min: 18, bold: true}, p.Code)
+	p.qr(p.link(), p.QR)
+	if p.Reason != "" {
+		p.text(at(8, 254, 224, 22), ink{color: warn, size: 16, min: 14, bold: true}, p.say(wNotJoined))
+	} else {
+		p.text(at(8, 254, 224, 22), ink{color: muted, size: 16, min: 14}, p.say(wTypeCode))
+	}
+	if p.Left > 0 {
+		p.text(at(12, 275, 216, 20), ink{color: muted, size: 16, min: 14}, p.say(wCodeValid, clock(p.Left)))
+	}
+	p.version()
+}
+
 // offline: no link and nothing on the glass that could be paid.
 func (p portrait) offline() {
 	p.fill(image.Rect(0, 0, 240, 64), warn)
@@ -177,7 +205,11 @@ func (p portrait) offline() {
 	if p.NextTry > 0 {
 		next = p.say(wNextTry, clock(p.NextTry))
 	}
-	p.text(at(12, 264, 216, 22), ink{color: muted, size: 16, min: 14}, next)
+	if why := p.reason(); why != "" {
+		p.text(at(8, 258, 224, 38), ink{color: warn, size: 14, lines: 2}, why)
+	} else {
+		p.text(at(12, 264, 216, 22), ink{color: muted, size: 16, min: 14}, next)
+	}
 	p.text(at(12, 296, 216, 20), ink{color: muted, size: 14}, p.TerminalLabel)
 }
 
@@ -225,6 +257,13 @@ func (p portrait) presenting() {
 func (p portrait) checking() {
 	p.status(wOffline)
 	p.amount(at(8, 28, 224, 48), white, 40)
+	if p.Lapsed {
+		p.icon(iconClock, 80, image.Pt(80, 88), warn)
+		p.text(at(8, 180, 224, 36), ink{color: white, size: 26, min: 18, bold: true}, p.say(wExpired))
+		p.text(at(12, 218, 216, 44), ink{color: muted, size: 16, min: 14, lines: 2}, p.say(wNotTaken))
+		p.text(at(12, 264, 216, 28), ink{color: white, size: 18, min: 14, bold: true}, p.say(wAskingTill))
+		return
+	}
 	p.spinner(88, 96)
 	p.text(at(8, 180, 224, 32), ink{color: white, size: 22, min: 16, bold: true}, p.say(wChecking))
 	p.text(at(12, 214, 216, 26), ink{color: muted, size: 16, min: 14}, p.say(wCheckingHint))

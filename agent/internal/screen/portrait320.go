@@ -62,6 +62,7 @@ func (p portrait) choose() {
 	}
 	if p.Total > 0 {
 		col := p.timeBar(0, 290, 240)
-		p.canvas.text(at(12, 442, 120, 36), ink{color: col, size: 28, bold: true, align: alignLeft}, clock(p.Left))
+		p.canvas.text(at(12, 442, 116, 36), ink{color: col, size: 28, min: 22, bold: true, align: alignLeft}, clock(p.Left))
 	}
+	p.canvas.text(at(132, 442, 176, 36), ink{color: muted, size: 18, min: 16, align: alignRight}, p.say(wChooseReject))
 }

@@ -79,6 +79,7 @@ func (p portrait) choosing() {
 		col := p.timeBar(0, 292, 240)
 		p.text(at(8, 297, 76, 22), ink{color: col, size: 16, bold: true, align: alignLeft}, clock(p.Left))
 	}
+	p.text(at(84, 297, 148, 22), ink{color: muted, size: 14, align: alignRight}, p.say(wChooseReject))
 }
 
 // cardWanted: what the customer does at the card machine.

@@ -26,7 +26,10 @@ func (p portrait) result() {
 // succeeded fills the glass with green: it is read from across the counter.
 func (p portrait) succeeded() {
 	p.canvas.fill(p.dst.Rect, ok)
-	p.badges()
+	badges := p.badges()
+	if p.Late {
+		p.text(image.Rect(8, 1, badges-4, 19), ink{color: black, size: 14, bold: true, align: alignLeft}, p.say(wLate))
+	}
 	p.icon(iconDisc, 112, image.Pt(64, 28), black)
 	p.icon(iconTick, 112, image.Pt(64, 28), ok)
 	p.text(at(12, 148, 216, 48), ink{color: black, size: 40, min: 26, bold: true}, p.say(wPaid))

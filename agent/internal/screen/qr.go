@@ -58,31 +58,65 @@ func EncodeQR(text string, glass Glass) (*QR, error) {
 	if err != nil {
 		return nil, err
 	}
-	card := l.card
+	return encode(text, glass, l.card)
+}
+
+// EncodeLink makes a QR of the link of an enrolment, for a View that enrols. It is
+// smaller than a payment's: beside it are words. Else it is as EncodeQR.
+func EncodeLink(text string, glass Glass) (*QR, error) {
+	l, err := layoutOf(glass.Size)
+	if err != nil {
+		return nil, err
+	}
+	return encode(text, glass, l.link)
+}
+
+// Fits says whether a panel has room for a text, as EncodeQR does. It costs little:
+// nothing is drawn.
+func Fits(text string, glass Glass) error {
+	l, err := layoutOf(glass.Size)
+	if err != nil {
+		return err
+	}
+	_, _, _, err = choose(text, glass, l.card)
+	return err
+}
+
+// choose is how a text is encoded on a card: its level, and the pixels of a module.
+func choose(text string, glass Glass, card image.Rectangle) (code *qrcode.QRCode, level string, px int, err error) {
 	if card.Empty() {
-		return nil, fmt.Errorf("%w: %dx%d pixels never carry one", ErrQRDoesNotFit, glass.Size.X, glass.Size.Y)
+		return nil, "", 0, fmt.Errorf("%w: %dx%d pixels never carry one", ErrQRDoesNotFit, glass.Size.X, glass.Size.Y)
 	}
 	if glass.Width <= 0 {
-		return nil, fmt.Errorf("panel width %s is not positive", glass.Width)
+		return nil, "", 0, fmt.Errorf("panel width %s is not positive", glass.Width)
 	}
 	if len(text) > longestText {
-		return nil, fmt.Errorf("%w: %d bytes: no QR holds more than %d", ErrQRDoesNotFit, len(text), longestText)
+		return nil, "", 0, fmt.Errorf("%w: %d bytes: no QR holds more than %d", ErrQRDoesNotFit, len(text), longestText)
 	}
 	medium, errM := qrcode.New(text, qrcode.Medium)
 	low, err := qrcode.New(text, qrcode.Low)
 	if err != nil {
 		// L holds the most: what it refuses no level takes.
-		return nil, fmt.Errorf("%w: %d bytes: %w", ErrQRDoesNotFit, len(text), err)
+		return nil, "", 0, fmt.Errorf("%w: %d bytes: %w", ErrQRDoesNotFit, len(text), err)
 	}
-	code, level := low, "L"
+	code, level = low, "L"
 	if errM == nil && pixelsOf(card, side(medium)) == pixelsOf(card, side(low)) {
 		code, level = medium, "M"
 	}
-	px := pixelsOf(card, side(code))
+	px = pixelsOf(card, side(code))
 	if module := glass.Width * physic.Distance(px) / physic.Distance(glass.Size.X); module < leastModule {
 		least := int((leastModule*physic.Distance(glass.Size.X) + glass.Width - 1) / glass.Width)
-		return nil, fmt.Errorf("%w: %d bytes need %d modules a side, at most %d can be read",
+		return nil, "", 0, fmt.Errorf("%w: %d bytes need %d modules a side, at most %d can be read",
 			ErrQRDoesNotFit, len(text), side(low), card.Dx()/least-2*quietZone)
+	}
+	return code, level, px, nil
+}
+
+// encode makes a QR for a card of a panel.
+func encode(text string, glass Glass, card image.Rectangle) (*QR, error) {
+	code, level, px, err := choose(text, glass, card)
+	if err != nil {
+		return nil, err
 	}
 	code.DisableBorder = true
 	q := &QR{modules: side(code), px: px, level: level}

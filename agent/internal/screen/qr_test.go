@@ -266,8 +266,11 @@ func qrOf(glass pane, name string) string {
 	case "presenting-longest":
 		return glass.text(longestQR)
 	}
-	if strings.HasPrefix(name, "presenting") {
+	switch {
+	case strings.HasPrefix(name, "presenting"):
 		return glass.text(plainQR)
+	case strings.HasPrefix(name, "enrolling-link"):
+		return enrolLink
 	}
 	return ""
 }
@@ -414,4 +417,28 @@ func FuzzEncodeQR(f *testing.F) {
 			t.Errorf("read back %q, %v; want %q", got, err, text)
 		}
 	})
+}
+
+// Fits says what EncodeQR would, without the work.
+func TestFitsIsWhatEncodeQRSays(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, glass pane) {
+		rapid.Check(t, func(rt *rapid.T) {
+			text := rapid.StringMatching(`upi://pay\?[A-Za-z0-9@&=%.:/_-]{1,700}`).Draw(rt, "text")
+			_, err := screen.EncodeQR(text, glass.Glass)
+			fits := screen.Fits(text, glass.Glass)
+			if (err == nil) != (fits == nil) || err != nil && err.Error() != fits.Error() {
+				rt.Fatalf("Fits says %v, EncodeQR %v", fits, err)
+			}
+		})
+	})
+}
+
+func BenchmarkFits(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := screen.Fits(signedQR, glass.Glass); err != nil {
+			b.Fatal(err)
+		}
+	}
 }

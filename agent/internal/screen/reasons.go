@@ -22,6 +22,7 @@ const (
 	wBadQR        word = "reason.QR_INVALID"
 	wQRDiffers    word = "reason.QR_AMOUNT_DIFFERS"
 	wQRUnfit      word = "reason.QR_DOES_NOT_FIT"
+	wContested    word = "reason.IDENTITY_IN_USE"
 	wPanelFault   word = "reason.PANEL_FAULT"
 	wPanelFix     word = "fix.PANEL_FAULT"
 	wStorageFault word = "reason.STORAGE_FAULT"

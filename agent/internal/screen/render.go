@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"image"
 	"sync"
+
+	"github.com/galla-pay/galla/protocol"
 )
 
 // ErrSize is wrapped when there is no layout for a panel's size.
@@ -46,7 +48,11 @@ func (r *Renderer) Render(dst *image.RGBA, v View) error {
 	if err := v.check(!r.layout.card.Empty()); err != nil {
 		return err
 	}
-	if q := v.QR; q != nil && !r.layout.card.Empty() && pixelsOf(r.layout.card, q.modules) < q.px {
+	card := r.layout.card
+	if v.Mode == protocol.ModeEnrolling {
+		card = r.layout.link
+	}
+	if q := v.QR; q != nil && !card.Empty() && pixelsOf(card, q.modules) < q.px {
 		return fmt.Errorf("%w: its QR was made for another panel", ErrView)
 	}
 	r.mu.Lock()

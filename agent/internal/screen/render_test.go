@@ -26,6 +26,7 @@ func anyView(qr *screen.QR) *rapid.Generator[screen.View] {
 				protocol.ModeStarting, protocol.ModeEnrolling, protocol.ModeOffline, protocol.ModeIdle,
 				protocol.ModePresenting, protocol.ModeChecking, protocol.ModeResult, protocol.ModeFault, protocol.ModeOff,
 				protocol.ModePulling, protocol.ModePrompting, protocol.ModeChoosing,
+				protocol.ModeTesting, protocol.ModeUpdating,
 			}).Draw(t, "mode"),
 			Outcome: rapid.SampledFrom([]protocol.Outcome{
 				protocol.OutcomeSucceeded, protocol.OutcomeFailed, protocol.OutcomeExpired, protocol.OutcomeCancelled, protocol.OutcomeUnknown, "",
@@ -58,6 +59,13 @@ func anyView(qr *screen.QR) *rapid.Generator[screen.View] {
 			Tick:          rapid.Int().Draw(t, "tick"),
 			Version:       text.Draw(t, "version"),
 			Lang:          screen.Lang(text.Draw(t, "lang")),
+			Late:          rapid.Bool().Draw(t, "late"),
+			Lapsed:        rapid.Bool().Draw(t, "lapsed"),
+			Muted:         rapid.Bool().Draw(t, "muted"),
+		}
+		for i := range v.Checks {
+			v.Checks[i].Name = rapid.SampledFrom([]string{"", "panel", "storage", "what is new"}).Draw(t, "check")
+			v.Checks[i].Finding = rapid.SampledFrom([]screen.Finding{"", "ok", "failed", "absent", "?"}).Draw(t, "finding")
 		}
 		if rapid.Bool().Draw(t, "qr") {
 			v.QR = qr
@@ -292,4 +300,28 @@ func BenchmarkEncodeQR(b *testing.B) {
 	for b.Loop() {
 		encode(b, glass, signedQR)
 	}
+}
+
+// What waits is told on every picture of a terminal at work: the cashier serves the
+// queue (terminal-ux: CONFIRM).
+func TestWhatWaitsIsTold(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, glass pane) {
+		r := newRenderer(t, glass)
+		for _, s := range states(t, glass) {
+			switch s.view.Mode {
+			case protocol.ModeStarting, protocol.ModeEnrolling, protocol.ModeUpdating:
+				continue // nothing can wait
+			}
+			v := s.view
+			v.Waiting = 2
+			printed, err := screen.Watch(r, picture(glass), v)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !slices.ContainsFunc(printed, func(p screen.Printed) bool { return p.Text == "+2" }) {
+				t.Errorf("%s does not tell that two sales wait", s.name)
+			}
+		}
+	})
 }

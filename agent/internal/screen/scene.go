@@ -99,7 +99,9 @@ func (v View) scene() scene {
 		s.art, s.band = artNoLink, wNoInternet
 		s.add(partTitle, say(wNoQR))
 		s.add(partNote, say(wOfflineFor, clock(v.Since)))
-		if v.NextTry > 0 {
+		if why := v.reason(); why != "" {
+			s.add(partAlert, why)
+		} else if v.NextTry > 0 {
 			s.add(partNote, say(wNextTry, clock(v.NextTry)))
 		} else {
 			s.add(partNote, say(wTryingNow))
@@ -136,6 +138,14 @@ func (v View) scene() scene {
 		s.add(partNext, say(wPullOK))
 		s.add(partNote, say(wPullClear))
 	case protocol.ModeChecking:
+		if v.Lapsed {
+			s.art = artExpired
+			v.amountRow(&s)
+			s.add(partTitle, say(wExpired))
+			s.add(partNote, say(wNotTaken))
+			s.add(partNext, say(wAskingTill))
+			break
+		}
 		s.art = artSpinner
 		v.amountRow(&s)
 		s.add(partTitle, say(wChecking))
@@ -143,6 +153,18 @@ func (v View) scene() scene {
 		s.add(partAlert, say(wDoNotPayAgain))
 	case protocol.ModeResult:
 		v.resultScene(&s)
+	case protocol.ModeTesting:
+		// Only a companion says no more: the others have a list.
+		title, failed := v.testSays()
+		s.add(partTitle, title)
+		for _, name := range failed {
+			s.add(partNext, name)
+		}
+	case protocol.ModeUpdating:
+		s.art = artLogo
+		s.add(partTitle, say(wUpdating))
+		s.add(partNote, say(wUpdateHint))
+		s.add(partAlert, say(wUpdateWarn))
 	case protocol.ModeFault:
 		s.art, s.band = artFault, wFault
 		title := v.reason()
@@ -209,6 +231,9 @@ func (v View) resultScene(s *scene) {
 	switch v.Outcome {
 	case protocol.OutcomeSucceeded:
 		s.tone, s.art = toneGood, artPaid
+		if v.Late {
+			s.add(partNote, say(wLate))
+		}
 		s.add(partTitle, say(wPaid))
 		v.amountRow(s)
 		if v.Reference != "" {
@@ -308,4 +333,13 @@ func (v View) waiting() string {
 		return ""
 	}
 	return v.Lang.say(wWaiting, strconv.Itoa(min(v.Waiting, 99)))
+}
+
+// silent reports whether the sign of a voice that is off belongs on the picture.
+func (v View) silent() bool { return v.Muted && v.Mode == protocol.ModeIdle }
+
+// bare reports whether the picture is of a terminal that is not at work: it has no
+// link that could be told of.
+func (v View) bare() bool {
+	return v.Mode == protocol.ModeStarting || v.Mode == protocol.ModeEnrolling || v.Mode == protocol.ModeUpdating
 }

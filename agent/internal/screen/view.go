@@ -21,7 +21,8 @@ type View struct {
 	// PayMode says what is presented: a card is wanted, or else the QR.
 	PayMode protocol.PayMode
 	// QR is required while presenting one, but on a panel that carries none, which
-	// ignores it: see CarriesQR.
+	// ignores it: see CarriesQR. While enrolling it may be that of the link behind
+	// Code, made by EncodeLink.
 	QR *QR
 	// Left of Total is the sale's time: the bar and the minutes while prompting,
 	// choosing and presenting. Total 0 leaves both out. While enrolling, Left is
@@ -30,7 +31,16 @@ type View struct {
 
 	// Outcome, of a result.
 	Outcome protocol.Outcome
-	// Reason, of a result, a fault or a refused enrolment: a word of the
+	// Late: the payment of a success had left the glass before it came in.
+	Late bool
+	// Lapsed, while checking: the time is up of a sale that nobody can have paid. The
+	// terminal only waits for the controller's word.
+	Lapsed bool
+	// Checks are those of the self-test, while testing, in the order to show them;
+	// one without a name is none.
+	Checks [MostChecks]Check
+
+	// Reason, of a result, a fault, an outage or a refused enrolment: a word of the
 	// protocol. Words are shown for those that are known, else the code itself.
 	Reason string
 	// Reference of a success: the last four digits of the UTR.
@@ -56,6 +66,8 @@ type View struct {
 	TerminalLabel string // status line
 	Waiting       int    // sales that wait behind this one; 0 shows nothing
 	Link          bool   // connected; a missing link is shown in words
+	// Muted, while idle: the voice is switched off.
+	Muted bool
 	// Test marks a sandbox: no money moves. Every picture says so.
 	Test bool
 	// Last is the last payment received, 0 for none: idle.
@@ -72,6 +84,27 @@ type View struct {
 
 	Lang Lang // of the words; English when empty or unknown
 }
+
+// MostChecks is how many checks a self-test may have.
+const MostChecks = 8
+
+// Check is one of a self-test: what is checked, as in the words test.NAME, and what
+// came of it.
+type Check struct {
+	Name    string
+	Finding Finding
+}
+
+// Finding is what came of a check.
+type Finding string
+
+// The findings.
+const (
+	FindingOpen   Finding = "" // nothing yet
+	FindingOK     Finding = "ok"
+	FindingFailed Finding = "failed"
+	FindingAbsent Finding = "absent" // there is no such part
+)
 
 // Step is one thing that a starting terminal does, in this order.
 type Step string
@@ -97,7 +130,8 @@ func (v View) check(carries bool) error {
 	}
 	switch v.Mode {
 	case protocol.ModeStarting, protocol.ModeEnrolling, protocol.ModeOffline,
-		protocol.ModeIdle, protocol.ModePulling, protocol.ModeChecking, protocol.ModeFault:
+		protocol.ModeIdle, protocol.ModePulling, protocol.ModeChecking, protocol.ModeFault,
+		protocol.ModeTesting, protocol.ModeUpdating:
 	case protocol.ModePrompting, protocol.ModeChoosing, protocol.ModePresenting:
 		if v.AmountPaise == 0 {
 			return fmt.Errorf("%w: %s without an amount", ErrView, v.Mode)

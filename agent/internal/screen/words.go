@@ -71,6 +71,29 @@ const (
 	wUnknownHint   word = "unknown.hint"
 	wTest          word = "test"
 	wWaiting       word = "waiting"
+	wTesting       word = "test.title"
+	wTestHint      word = "test.hint"
+	wTestOpen      word = "test.open"
+	wTestOK        word = "test.ok"
+	wTestFailed    word = "test.failed"
+	wTestAbsent    word = "test.absent"
+	wUpdating      word = "update.title"
+	wUpdateHint    word = "update.hint"
+	wUpdateWarn    word = "update.warn"
+	wLate          word = "paid.late"
+	wAskingTill    word = "checking.lapsed"
+	wChooseReject  word = "choose.reject"
 	wToPay         word = "presenting.title"
 	wScanElsewhere word = "presenting.elsewhere"
+)
+
+// The parts that a self-test looks at, by what their View names them.
+const (
+	wTestPanel     word = "test.panel"
+	wTestCompanion word = "test.companion"
+	wTestStorage   word = "test.storage"
+	wTestLink      word = "test.link"
+	wTestClock     word = "test.clock"
+	wTestKeys      word = "test.keys"
+	wTestCard      word = "test.card"
 )

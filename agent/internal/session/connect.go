@@ -51,6 +51,7 @@ func (s *Session) connect(ctx context.Context, broker string) (up time.Time, err
 		ended:   make(chan struct{}),
 		inbound: inbound{signal: make(chan struct{}, 1)},
 	}
+	s.cfg.Credentials.Tick()
 	trial, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
 	if err := l.dial(trial, broker); err != nil {
@@ -87,10 +88,8 @@ func (l *link) dial(ctx context.Context, broker string) error {
 		return fmt.Errorf("dial: %w", err)
 	}
 	if u.Scheme == "mqtts" {
-		config := l.s.tls.Clone()
-		config.ServerName = u.Hostname()
-		secure := tls.Client(conn, config)
-		if err := secure.HandshakeContext(ctx); err != nil {
+		secure, err := cfg.Credentials.Handshake(ctx, conn, u.Hostname())
+		if err != nil {
 			_ = conn.Close()
 			return fmt.Errorf("TLS: %w", err)
 		}

@@ -12,6 +12,14 @@
 // key of the key set, for this terminal. What does not verify is counted,
 // logged at most once a minute, and changes nothing.
 //
+// # Doubts
+//
+// The state is asked for after every one: a new connection, a key that is not
+// known, messages that had to be dropped, a wall clock that has jumped (the device
+// may have slept). Each sync has the boot id of this start, so that a controller
+// notices two devices with one identity; a device that has such a twin notices by
+// itself that its connections are taken away, and says so in Down.
+//
 // # The client library
 //
 // paho.mqtt.golang has traps (libraries: paho). So: a new client for each

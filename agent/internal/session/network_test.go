@@ -5,12 +5,14 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/pem"
 	"log/slog"
 	"math/big"
 	"net"
 	"testing"
 	"time"
 
+	"github.com/galla-pay/galla/agent/internal/identity"
 	"github.com/galla-pay/galla/agent/internal/session/sessiontest"
 	"github.com/galla-pay/galla/protocol"
 	"go.uber.org/goleak"
@@ -29,8 +31,6 @@ func TestRealSockets(t *testing.T) {
 				t.Fatal(err)
 			}
 			cert := selfSigned(t)
-			roots := x509.NewCertPool()
-			roots.AddCert(cert.Leaf)
 			if scheme == "mqtts" {
 				listener = tls.NewListener(listener, &tls.Config{Certificates: []tls.Certificate{cert}})
 			}
@@ -44,7 +44,7 @@ func TestRealSockets(t *testing.T) {
 					ctrl.Broker.Serve(conn)
 				}
 			}()
-			credentials, err := ctrl.Enrol("")
+			credentials, err := ctrl.EnrolBy(identity.Options{Dir: t.TempDir()}, identity.Transport{CA: pemOf(cert)})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -57,7 +57,6 @@ func TestRealSockets(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			s.tls.RootCAs = roots
 			s.Tell(idleStanding, false)
 			ctx, stop := context.WithCancel(t.Context())
 			defer stop()
@@ -109,6 +108,10 @@ func TestRealSockets(t *testing.T) {
 			}
 		})
 	}
+}
+
+func pemOf(c tls.Certificate) string {
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Certificate[0]}))
 }
 
 func selfSigned(t *testing.T) tls.Certificate {

@@ -24,6 +24,7 @@ var errNoPuback = errors.New("broker does not acknowledge")
 // serve does the duties of a connection until it is lost.
 func (l *link) serve(ctx context.Context) error {
 	l.duties.begin(time.Now())
+	wall := watchWall(l.s.cfg.Credentials.Wall())
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	var (
@@ -34,6 +35,10 @@ func (l *link) serve(ctx context.Context) error {
 	for {
 		is, ask, confirm := l.s.standing()
 		now := time.Now()
+		if by := wall.jumped(l.s.cfg.Credentials.Wall()); by != 0 {
+			l.s.cfg.Log.Warn("the wall clock has jumped", "by", by)
+			l.duties.doubt()
+		}
 		l.duties.look(now, is, ask, confirm)
 		wake := l.duties.next()
 		if flight != nil {
@@ -93,7 +98,7 @@ func (l *link) write(t protocol.Type, is Standing) ([]byte, error) {
 	}
 	if t == protocol.TypeSync {
 		r.Nonce, r.Software, r.Panel = l.duties.nonce, l.s.cfg.Software, l.s.cfg.Panel
-		r.Holds = is.Holds
+		r.Holds, r.Boot = is.Holds, l.s.boot
 	}
 	for n := min(len(is.Facts), maxFacts); ; n /= 2 {
 		r.Facts = is.Facts[:n]

@@ -2,7 +2,6 @@ package session
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -59,8 +58,13 @@ type Event interface{ event() }
 // Up: connected and subscribed; the state has been asked for.
 type Up struct{}
 
-// Down: the connection is lost. It is made again without end.
-type Down struct{ Err error }
+// Down: the connection is lost. It is made again without end. Contested: it was
+// taken away again and again right after it was made, so another device seems to
+// have this terminal's identity.
+type Down struct {
+	Err       error
+	Contested bool
+}
 
 // State is what the controller wants: its signature is good, and it is for this
 // terminal. Answer: it carries the nonce of the last sync.
@@ -76,7 +80,7 @@ func (State) event() {}
 // Session is a terminal's connection, over all reconnects. Make one with New.
 type Session struct {
 	cfg     Config
-	tls     *tls.Config // of mqtts brokers, without their names
+	boot    string // told in each sync: see protocol.Report
 	inbox   inbox
 	trouble complaints
 
@@ -97,7 +101,7 @@ func New(cfg Config) (*Session, error) {
 	}
 	return &Session{
 		cfg:     cfg,
-		tls:     cfg.Credentials.TLS(),
+		boot:    newNonce(),
 		inbox:   inbox{signal: make(chan struct{}, 1)},
 		trouble: complaints{log: cfg.Log},
 		said:    make(chan struct{}, 1),
@@ -155,6 +159,7 @@ func (s *Session) Take() []Event { return s.inbox.take() }
 // within a second, with all its goroutines gone.
 func (s *Session) Run(ctx context.Context) {
 	outage := outage{since: time.Now()}
+	var rival rival
 	for attempt := 0; ctx.Err() == nil; attempt++ {
 		broker := s.cfg.Brokers[attempt%len(s.cfg.Brokers)]
 		begun := time.Now()
@@ -164,7 +169,13 @@ func (s *Session) Run(ctx context.Context) {
 		}
 		if !up.IsZero() {
 			s.cfg.Log.Warn("link lost", "broker", broker, "after", time.Since(up).Round(time.Second), "err", err)
-			s.inbox.put(Down{Err: err})
+			contested, news := rival.lost(up, time.Now(), err)
+			if news {
+				s.cfg.Log.Error("another device seems to have this terminal's identity: the broker ends each connection right after it was made. "+
+					"If no copy of this device's data is in use by mistake, revoke the terminal and enrol it again",
+					"terminal", s.cfg.Credentials.Identity, "boot", s.boot)
+			}
+			s.inbox.put(Down{Err: err, Contested: contested})
 			attempt-- // it worked: the same broker first
 		} else {
 			s.trouble.add("connect to " + broker + ": " + err.Error())

@@ -24,6 +24,9 @@ const (
 // net.ErrClosed, which paho takes for its own doing and does not report.
 var errCut = errors.New("connection was cut")
 
+// errThrownOff: a broker of MQTT 3.1.1 says DISCONNECT, which only a client may.
+var errThrownOff = errors.New("broker sent a DISCONNECT")
+
 // wire is the connection below the client library. It bounds each write, refuses
 // packets that are too long or whose form would make the library panic, and can
 // be cut from any goroutine.
@@ -135,6 +138,8 @@ func (f *framer) check() error {
 	case packets.Pingresp:
 		want = 0
 	case packets.Publish:
+	case packets.Disconnect: // mochi says it to the one that it throws off
+		return errThrownOff
 	default:
 		return fmt.Errorf("broker sent a packet of type %d, which is none of a broker's", f.kind)
 	}

@@ -8,11 +8,12 @@
 //
 // # One record, one write
 //
-// All of it is one record with a checksum, so that a Save is one transaction
-// and one sync, and a file that was cut off at any byte holds either the record
-// before or the record after. A Save that would change nothing writes nothing:
-// SD cards wear out. Acknowledged facts leave the disk with the next Save; a
-// fact that is told twice changes nothing (protocol.Report).
+// All of it is one record with a checksum, so that a Save is one synced
+// transaction (bbolt syncs its pages, then the page that makes them count), and a
+// file that was cut off at any byte holds either the record before or the record
+// after. A Save that would change nothing writes nothing, and there is never more
+// than one for a report: SD cards wear out. Acknowledged facts leave the disk with
+// the next Save; a fact that is told twice changes nothing (protocol.Report).
 //
 // # Epochs
 //

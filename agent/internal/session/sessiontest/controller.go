@@ -88,6 +88,24 @@ func (c *Controller) Enrol(dir string) (*identity.Credentials, error) {
 	return store.Keep(ID, answer)
 }
 
+// EnrolBy makes credentials as an enrolment by a code does: with the servers that
+// transport believes, in a store of those options.
+func (c *Controller) EnrolBy(o identity.Options, transport identity.Transport) (*identity.Credentials, error) {
+	store, err := identity.Open(o)
+	if err != nil {
+		return nil, err
+	}
+	key, err := store.PendingKey()
+	if err != nil {
+		return nil, err
+	}
+	answer, err := c.Answer(key.Public().(ed25519.PublicKey))
+	if err != nil {
+		return nil, err
+	}
+	return store.Replace(key, answer, transport)
+}
+
 // Want changes what is wanted and publishes it, if the terminal is there.
 func (c *Controller) Want(change func(*protocol.State)) {
 	c.mu.Lock()
@@ -257,6 +275,14 @@ func (c *Controller) Facts() []string {
 		all = append(all, text)
 	}
 	return all
+}
+
+// Forget drops what was recorded so far: facts, messages and last wills. A test of
+// many sales calls it, so that what grows is not the test.
+func (c *Controller) Forget() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.facts, c.ups, c.wills = nil, nil, nil
 }
 
 // Pulls are the pulls that came, repeats and all.
