@@ -11,19 +11,41 @@ import (
 	"math/big"
 	"os"
 	"time"
+
+	wire "github.com/galla-pay/galla/protocol/cardlink"
 )
 
 // ledger is what a reader remembers: every card that it read, oldest first. A
-// card's whole story is decided when it is read, so an attempt is written once
-// and never changed.
+// line of its file is a card, or a mark: what happened to a card later.
 type ledger struct {
 	file     string // "": in memory
 	attempts []attempt
 }
 
+// mark is what happens to a card after it was read. The values are in the
+// ledger's file: never change one.
+type mark string
+
+const (
+	markSent    mark = "sent"    // the bank was asked
+	markKept    mark = "kept"    // the terminal has the approval
+	markDropped mark = "dropped" // the bank is never asked
+)
+
+// marked is a mark's line.
+type marked struct {
+	Ref    string    `json:"ref"`
+	Mark   mark      `json:"mark"`
+	At     time.Time `json:"at"`
+	Reason string    `json:"reason,omitempty"` // of dropped
+}
+
+// errMark: the mark does not fit the card.
+var errMark = errors.New("that does not happen to such a card")
+
 // openLedger reads the file, if there is one. A last line without its end is
-// what a crash in the middle of a write leaves; that card was not read, and the
-// line is cut off.
+// what a crash in the middle of a write leaves; that did not happen, and the line
+// is cut off. A card whose bank was not asked before the reader went is dropped.
 func openLedger(file string) (ledger, error) {
 	l := ledger{file: file}
 	if file == "" {
@@ -36,15 +58,17 @@ func openLedger(file string) (ledger, error) {
 	if err != nil {
 		return ledger{}, err
 	}
-	whole := text[:bytes.LastIndexByte(text, '\n')+1]
+	whole, lines := text[:bytes.LastIndexByte(text, '\n')+1], 0
 	for line := range bytes.Lines(whole) {
-		var a attempt
-		decoder := json.NewDecoder(bytes.NewReader(line))
-		decoder.DisallowUnknownFields()
-		if err := decoder.Decode(&a); err != nil || !a.valid() {
-			return ledger{}, fmt.Errorf("%s: line %d is not a card that was read", file, len(l.attempts)+1)
+		lines++
+		if !l.take(line) {
+			return ledger{}, fmt.Errorf("%s: line %d is not a card that was read", file, lines)
 		}
-		l.attempts = append(l.attempts, a)
+	}
+	for i, a := range l.attempts {
+		if a.Gated && !a.sent && a.dropped == "" {
+			l.attempts[i].dropped = wire.CodeNotAuthorised
+		}
 	}
 	if len(whole) < len(text) {
 		return l, os.Truncate(file, int64(len(whole)))
@@ -52,18 +76,88 @@ func openLedger(file string) (ledger, error) {
 	return l, nil
 }
 
-// find returns the card that was read for a reference.
-func (l *ledger) find(ref string) (attempt, bool) {
-	for _, a := range l.attempts {
-		if a.Ref == ref {
-			return a, true
+// take reads one line, a card or a mark, and reports whether it is one.
+func (l *ledger) take(line []byte) bool {
+	var m marked
+	if strictly(line, &m) == nil {
+		a := l.latest(m.Ref)
+		return a != nil && !m.At.Before(a.ReadAt) && a.apply(m) == nil
+	}
+	var a attempt
+	if strictly(line, &a) != nil || !a.valid() {
+		return false
+	}
+	l.attempts = append(l.attempts, a)
+	return true
+}
+
+// strictly reads one JSON object without a field too many, and nothing behind it.
+func strictly(text []byte, into any) error {
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(into); err != nil {
+		return err
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("there is more behind it")
+	}
+	return nil
+}
+
+// apply does what the mark says.
+func (a *attempt) apply(m marked) error {
+	open := a.Gated && !a.sent && a.dropped == ""
+	switch {
+	case m.Mark == markSent && m.Reason == "" && open:
+		a.ask(m.At)
+	case m.Mark == markDropped && open && (m.Reason == wire.CodeNotAuthorised || m.Reason == wire.CodeCardRemoved):
+		a.dropped = m.Reason
+	case m.Mark == markKept && m.Reason == "" && !a.kept && a.result(m.At) == Approved:
+		a.kept = true
+	default:
+		return errMark
+	}
+	return nil
+}
+
+// latest is the last card that was read for a reference, nil when none was.
+func (l *ledger) latest(ref string) *attempt {
+	for i := len(l.attempts) - 1; i >= 0; i-- {
+		if l.attempts[i].Ref == ref {
+			return &l.attempts[i]
 		}
+	}
+	return nil
+}
+
+// find returns the last card that was read for a reference.
+func (l *ledger) find(ref string) (attempt, bool) {
+	if a := l.latest(ref); a != nil {
+		return *a, true
 	}
 	return attempt{}, false
 }
 
+// mark enters what happens to the last card of a reference, and returns the card.
+// Nothing is changed when there is an error.
+func (l *ledger) mark(m marked) (attempt, error) {
+	a := l.latest(m.Ref)
+	if a == nil {
+		return attempt{}, errMark
+	}
+	after := *a
+	if err := after.apply(m); err != nil {
+		return *a, err
+	}
+	if err := l.write(m); err != nil {
+		return *a, err
+	}
+	*a = after
+	return after, nil
+}
+
 // read enters a card. Nothing is changed when there is an error.
-func (l *ledger) read(asks request, tap Tap, now time.Time) (attempt, error) {
+func (l *ledger) read(asks request, tap Tap, now time.Time, reverseAfter time.Duration) (attempt, error) {
 	rrn, err := l.newRRN(rand.Reader)
 	if err != nil {
 		return attempt{}, err
@@ -71,20 +165,27 @@ func (l *ledger) read(asks request, tap Tap, now time.Time) (attempt, error) {
 	a := attempt{
 		Ref: asks.ref, AmountPaise: asks.amount, Outcome: tap.Outcome, RRN: rrn,
 		Last4: tap.Last4, Network: tap.Network, Type: tap.Type,
-		ReadAt: now, AnswerAt: now.Add(tap.Delay),
+		ReadAt: now, AnswerAt: now.Add(tap.Delay), Gated: asks.gated,
 	}
-	if l.file != "" {
-		if err := l.write(a); err != nil {
-			return attempt{}, err
-		}
+	if tap.Outcome == Reverse && reverseAfter == 0 {
+		reverseAfter = reverseDefault
+	}
+	if reverseAfter > 0 {
+		a.ReverseAt = a.AnswerAt.Add(reverseAfter)
+	}
+	if err := l.write(a); err != nil {
+		return attempt{}, err
 	}
 	l.attempts = append(l.attempts, a)
 	return a, nil
 }
 
-// write adds a line to the file, whole or not at all.
-func (l *ledger) write(a attempt) error {
-	line, err := json.Marshal(a)
+// write adds a line to the file, if there is one, whole or not at all.
+func (l *ledger) write(v any) error {
+	if l.file == "" {
+		return nil
+	}
+	line, err := json.Marshal(v)
 	if err != nil {
 		return err
 	}

@@ -18,11 +18,17 @@ const (
 	Timeout Outcome = "timeout" // the bank never answers
 	// Late: Pay gets no answer, and the bank says yes after it gave up.
 	Late Outcome = "late"
+	// Remove: the card is taken out before its bank was asked: the reader says no.
+	// While a card is in the reader, it is that card that is taken out.
+	Remove Outcome = "remove"
+	// Reverse: the bank says yes, the terminal does not hear of it, and the reader
+	// gives the money back a while later.
+	Reverse Outcome = "reverse"
 )
 
 // Outcomes are all outcomes, in the order of the list above. The slice is the
 // caller's.
-func Outcomes() []Outcome { return []Outcome{Approve, Decline, Timeout, Late} }
+func Outcomes() []Outcome { return []Outcome{Approve, Decline, Timeout, Late, Remove, Reverse} }
 
 // networks and types are the words that a card can be described by
 // (phonepe-api: paymentInstruments, cardNetwork and cardType).
