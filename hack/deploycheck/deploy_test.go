@@ -197,7 +197,7 @@ func TestUnitsAreHardened(t *testing.T) {
 	}
 	for name, own := range map[string]map[string]string{
 		"galla-controller.service": {"Service.PrivateDevices": "yes", "Service.StateDirectory": "galla"},
-		"galla-agent.service": {"Service.SupplementaryGroups": "spi gpio", "Service.DevicePolicy": "closed",
+		"galla-agent.service": {"Service.SupplementaryGroups": "spi gpio audio dialout", "Service.Type": "notify", "Service.WatchdogSec": "60", "Service.DevicePolicy": "closed",
 			"Service.ExecStart": "/usr/bin/galla-agent run --config /etc/galla/agent.toml"},
 	} {
 		got := unit(t, name)

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/alecthomas/kong"
-	"github.com/galla-pay/galla/agent"
 )
 
 // The exit codes.
@@ -20,13 +19,12 @@ const (
 
 // flags is the command line.
 type flags struct {
-	Run struct {
-		Config    string `help:"Configuration file; galla-agent --help shows one." required:"" placeholder:"FILE" type:"path"`
-		LogFormat string `help:"Form of the log on standard error: ${enum}." enum:"text,json" default:"text"`
-		Verbose   bool   `help:"Log more." short:"v"`
-	} `cmd:"" help:"Run the terminal until SIGTERM. It says no good-bye: its broker tells the controller, as after a power cut."`
-	Enroll  enrollFlags `cmd:"" help:"Make this device the terminal that a code was made for: its key is made here and never leaves."`
-	Version struct{}    `cmd:"" help:"Print the version."`
+	Run      runFlags      `cmd:"" help:"Run the terminal until SIGTERM. It says no good-bye: its broker tells the controller, as after a power cut."`
+	Doctor   doctorFlags   `cmd:"" help:"Look at everything that this terminal is made of, and say what to do where it is not well. Exit code 0: all is; 1: it is not."`
+	Selftest selftestFlags `cmd:"" help:"Try panel, keys, lamp, buzzer and voice, with a person who looks and listens. Exit code 1: a part failed."`
+	Screen   screenFlags   `cmd:"" help:"Draw what the terminal shows in a state, as PNG. It needs no hardware."`
+	Enroll   enrollFlags   `cmd:"" help:"Make this device the terminal that a code was made for: its key is made here and never leaves."`
+	Version  struct{}      `cmd:"" help:"Print the version."`
 }
 
 const description = `The program of a payment terminal: it shows each payment's QR and how the payment ended.
@@ -38,8 +36,14 @@ Example configuration:
 // command is one call of the program.
 type command struct {
 	stdout, stderr io.Writer
-	// open opens the hardware; closing is what it returns beside it.
-	open func(config) (agent.Hardware, func() error, error)
+	host           host
+	// colour: standard output is a terminal of somebody who wants colours.
+	colour bool
+	// hangups tells of each SIGHUP until ctx ends: the terminal is to end for an
+	// update, once it is idle; other verbs end at once. nil: nobody does.
+	hangups func(ctx context.Context) <-chan struct{}
+	// environ is os.Getenv: systemd tells there where it listens.
+	environ func(string) string
 }
 
 // run parses args, does what they say and returns the exit code.
@@ -50,6 +54,7 @@ func (c command) run(ctx context.Context, args []string) int {
 		kong.Name("galla-agent"),
 		kong.Description(description),
 		kong.Writers(c.stdout, c.stderr),
+		kong.Vars{"config": configPath},
 		kong.Exit(func(int) { asked = true }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
 	)
@@ -67,26 +72,14 @@ func (c command) run(ctx context.Context, args []string) int {
 		return exitGood
 	case parsed.Command() == "enroll":
 		return c.enroll(ctx, f.Enroll)
+	case parsed.Command() == "doctor":
+		return c.doctor(ctx, f.Doctor)
+	case parsed.Command() == "selftest":
+		return c.selftest(ctx, f.Selftest)
+	case strings.HasPrefix(parsed.Command(), "screen"):
+		return c.screen(f.Screen)
 	}
-	cfg, err := readConfig(f.Run.Config)
-	if err != nil {
-		return c.fail(exitUsage, err)
-	}
-	hw, done, err := c.open(cfg)
-	if err != nil {
-		return c.fail(exitError, err)
-	}
-	a := cfg.agent()
-	a.Log = c.logger(f.Run.LogFormat, f.Run.Verbose)
-	a.Log.Info("starting", "version", version, "terminal", a.Identity, "panel", hw.Panel)
-	err = agent.Run(ctx, a, hw)
-	if closeErr := done(); err == nil {
-		err = closeErr
-	}
-	if err != nil {
-		return c.fail(exitError, err)
-	}
-	return exitGood
+	return c.terminal(ctx, f.Run)
 }
 
 func (c command) logger(format string, verbose bool) *slog.Logger {
@@ -101,8 +94,26 @@ func (c command) logger(format string, verbose bool) *slog.Logger {
 	return slog.New(slog.NewTextHandler(c.stderr, options))
 }
 
+// untilHangup ends ctx also when whoever started this is gone, by a connection
+// that was cut: what holds the panel must leave it dark. stop frees what it takes.
+func (c command) untilHangup(ctx context.Context) (until context.Context, stop func()) {
+	until, stop = context.WithCancel(ctx)
+	if c.hangups == nil {
+		return until, stop
+	}
+	gone := c.hangups(until)
+	go func() {
+		select {
+		case <-gone:
+			stop()
+		case <-until.Done():
+		}
+	}()
+	return until, stop
+}
+
 // fail writes one line, whatever err is made of.
 func (c command) fail(code int, err error) int {
-	fmt.Fprintln(c.stderr, "galla-agent:", strings.ReplaceAll(err.Error(), "\n", "; "))
+	fmt.Fprintln(c.stderr, "galla-agent:", oneLine(err))
 	return code
 }

@@ -12,23 +12,25 @@ import (
 	"testing"
 	"time"
 
-	"github.com/galla-pay/galla/agent"
 	"github.com/galla-pay/galla/agent/internal/session/sessiontest"
-	"github.com/galla-pay/galla/agent/panel"
 	"github.com/galla-pay/galla/agent/panel/paneltest"
 	"github.com/galla-pay/galla/protocol"
-	"periph.io/x/conn/v3/spi"
 )
 
-// call runs the program with args, without hardware.
+// call runs the program with args, on a device without any part.
 func call(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
+	return callOn(t.Context(), newBench(), args...)
+}
+
+// callOn runs the program on a device until ctx ends.
+func callOn(ctx context.Context, on host, args ...string) (code int, stdout, stderr string) {
 	var out, errs bytes.Buffer
-	code = command{stdout: &out, stderr: &errs, open: func(config) (agent.Hardware, func() error, error) {
-		return agent.Hardware{}, nil, errors.New("no hardware")
-	}}.run(t.Context(), args)
+	code = (&command{stdout: &out, stderr: &errs, host: on, environ: noEnvironment}).run(ctx, args)
 	return code, out.String(), errs.String()
 }
+
+func noEnvironment(string) string { return "" }
 
 func configFile(t *testing.T, text string) string {
 	t.Helper()
@@ -61,7 +63,7 @@ func TestTheExampleIsAConfiguration(t *testing.T) {
 	}
 	a := c.agent()
 	if a.Identity.String() != "MERCHANTUAT.teststore1.testterminal1" || !a.Enrol || a.Controller != "http://127.0.0.1:8080" ||
-		a.DataDir != "/var/lib/galla" || len(a.Brokers) != 0 || a.Software != version {
+		a.DataDir != "/var/lib/galla-agent" || len(a.Brokers) != 0 || a.Software != version {
 		t.Fatalf("agent is told %+v", a)
 	}
 	if want := (panelConfig{Kind: "st7789", SPI: "SPI0.0", DC: "GPIO25", RST: "GPIO27", BL: "GPIO18"}); c.Panel != want {
@@ -90,11 +92,11 @@ func TestWrongConfigurationStopsItWithOneLine(t *testing.T) {
 	for name, c := range map[string]struct{ text, says string }{
 		"unknown key":          {with(`colour = "red"`), "unknown key colour"},
 		"unknown panel key":    {exampleConfig + "\n  spii = 1", "unknown key panel.spii"},
-		"not TOML":             {"merchant = ", "line 1: "},
+		"not TOML":             {"merchant = ", "line 1, merchant: "},
 		"wrong type":           {with(`brokers = 7`), "brokers"},
 		"no merchant":          {without(`merchant = "MERCHANTUAT"`), "merchant must be 1 to 64 letters"},
 		"odd terminal":         {strings.Replace(exampleConfig, "testterminal1", "a/b", 1), "terminal must be 1 to 64 letters"},
-		"no data-dir":          {without(`data-dir = "/var/lib/galla"`), "data-dir is missing"},
+		"no data-dir":          {without(`data-dir = "/var/lib/galla-agent"`), "data-dir is missing"},
 		"no panel":             {without(`kind = "st7789"`), "panel.kind is missing"},
 		"no SPI":               {without(`spi  = "SPI0.0"`), "panel.spi is missing"},
 		"no D/C":               {without(`dc   = "GPIO25"`), "panel.dc is missing"},
@@ -116,7 +118,7 @@ func TestWrongConfigurationStopsItWithOneLine(t *testing.T) {
 		{[]string{"run"}, exitUsage, "missing flags: --config=FILE"},
 		{[]string{"run", "--config", "/does/not/exist"}, exitUsage, "/does/not/exist: no such file"},
 		{[]string{"run", "--config", configFile(t, exampleConfig), "--log-format", "xml"}, exitUsage, "--log-format must be one of"},
-		{[]string{"run", "--config", configFile(t, exampleConfig)}, exitError, "no hardware"},
+		{[]string{"run", "--config", configFile(t, exampleConfig)}, exitError, `panel.dc: there is no pin "GPIO25"`},
 	} {
 		code, _, errs := call(t, c.args...)
 		if code != c.code || strings.Count(errs, "\n") != 1 || !strings.Contains(errs, c.says) {
@@ -128,20 +130,32 @@ func TestWrongConfigurationStopsItWithOneLine(t *testing.T) {
 // TestMissingHardware: this machine, as any that tests run on, has no such port.
 func TestMissingHardware(t *testing.T) {
 	t.Parallel()
-	good := config{Panel: panelConfig{Kind: "st7789", SPI: "SPI99.0", DC: "GPIO-NONE"}}
-	for name, c := range map[string]struct {
-		change func(*config)
-		says   string
-	}{
-		"kind": {func(c *config) { c.Panel.Kind = "crt" }, `unknown panel kind "crt": known are st7789`},
-		"pin":  {func(*config) {}, `panel.dc: there is no pin "GPIO-NONE"`},
-		"key":  {func(c *config) { c.Panel.DC, c.Keys = "", map[string]string{"ok": "GPIO-NONE"} }, `keys.ok: there is no pin "GPIO-NONE"`},
-		"port": {func(c *config) { c.Panel.DC = "" }, "panel.spi: "},
+	without := displayConfig(t.TempDir())
+	for name, c := range map[string]struct{ config, says string }{
+		"pin": {without, `panel.dc: there is no pin "SPI0.0 DC"`},
 	} {
-		cfg := good
-		c.change(&cfg)
-		if _, _, err := openHardware(cfg); err == nil || !strings.Contains(err.Error(), c.says) {
-			t.Errorf("%s: %v, want %q", name, err, c.says)
+		code, out, errs := callOn(t.Context(), periphHost{}, "run", "--config", configFile(t, c.config))
+		if code != exitError || out != "" || strings.Count(errs, "\n") != 1 || !strings.Contains(errs, c.says) {
+			t.Errorf("%s: exit %d, %q, want %q", name, code, errs, c.says)
+		}
+	}
+	// Each part on a device that has the others.
+	for says, take := range map[string]func(*counter){
+		`panel.spi: there is no port "SPI0.0"`:          func(c *counter) { delete(c.ports, "SPI0.0") },
+		`panel.bl: there is no pin "SPI0.0 BL"`:         func(c *counter) { delete(c.pins, "SPI0.0 BL") },
+		`keys.accept: there is no pin "A"`:              func(c *counter) { delete(c.pins, "A") },
+		`number 4 of keypad.rows: there is no pin "R4"`: func(c *counter) { delete(c.pins, "R4") },
+		`number 1 of keypad.cols: there is no pin "C1"`: func(c *counter) { delete(c.pins, "C1") },
+		"hardware: this is no device":                   func(c *counter) { c.broken = errors.New("hardware: this is no device") },
+	} {
+		on := newCounter()
+		take(on)
+		code, _, errs := callOn(t.Context(), on, "run", "--config", configFile(t, counterConfig(t.TempDir())))
+		if code != exitError || strings.Count(errs, "\n") != 1 || !strings.Contains(errs, says) {
+			t.Errorf("exit %d, %q, want %q", code, errs, says)
+		}
+		if on.glass.Lit() {
+			t.Errorf("%s: the panel is left lit", says)
 		}
 	}
 }
@@ -175,25 +189,12 @@ func TestRun(t *testing.T) {
 			PayModes: []protocol.PayMode{protocol.PayDQR},
 			QR:       "upi://pay?pa=merchant@upi&tr=A&am=245.00", LeftMillis: 60_000, TotalMillis: 60_000}
 	})
-	file := configFile(t, fmt.Sprintf(`
-merchant = %q
-store = %q
-terminal = %q
-data-dir = %q
-brokers = ["mqtt://%s"]
-panel = {kind = "st7789", spi = "EMULATED", dc = "D"}
-`, sessiontest.ID.MerchantID, sessiontest.ID.StoreID, sessiontest.ID.TerminalID, dir, listener.Addr()))
+	file := configFile(t, displayConfig(dir, fmt.Sprintf("brokers = [\"mqtt://%s\"]", listener.Addr())))
 
-	chip := paneltest.NewST7789()
+	chip, on := paneltest.NewST7789(), newBench()
+	on.plug("SPI0.0", chip)
 	var out, errs bytes.Buffer
-	c := command{stdout: &out, stderr: &errs, open: func(c config) (agent.Hardware, func() error, error) {
-		p := c.Panel
-		k, err := emulated(chip)
-		if err != nil || p.SPI != "EMULATED" {
-			return agent.Hardware{}, nil, errors.Join(err, fmt.Errorf("asked for %+v", p))
-		}
-		return agent.Hardware{Panel: k, Kind: k.kind}, k.close, nil
-	}}
+	c := command{stdout: &out, stderr: &errs, host: on, environ: noEnvironment}
 	ctx, sigterm := context.WithCancel(t.Context())
 	defer sigterm()
 	code := make(chan int, 1)
@@ -224,14 +225,4 @@ panel = {kind = "st7789", spi = "EMULATED", dc = "D"}
 	if got := ctrl.Ups()[0].Report; got == nil || got.Software != version || got.Panel != "st7789" {
 		t.Errorf("the sync says %+v", got)
 	}
-}
-
-// emulated is a keeper on a chip.
-func emulated(chip *paneltest.ST7789) (*keeper, error) {
-	kind, err := panel.Lookup("st7789")
-	if err != nil {
-		return nil, err
-	}
-	k := &keeper{kind: kind, pins: chip.Pins(), openPort: func() (spi.PortCloser, error) { return chip, nil }}
-	return k, k.open()
 }

@@ -11,57 +11,9 @@ import (
 
 	"github.com/BurntSushi/toml"
 	"github.com/galla-pay/galla/agent"
+	"github.com/galla-pay/galla/agent/signals"
 	"github.com/galla-pay/galla/protocol"
 )
-
-// exampleConfig is shown by --help, and is a configuration that is read well.
-const exampleConfig = `  # Who this terminal is.
-  merchant = "MERCHANTUAT"
-  store    = "teststore1"
-  terminal = "testterminal1"
-
-  # Keys, token and what was not yet reported live here.
-  data-dir = "/var/lib/galla"
-
-  # A terminal enrols once, with a code that the operator makes:
-  #   galla-agent enroll --config FILE --code CODE --controller https://HOST
-  # Only against a sandbox: enrol there by itself when data-dir has no keys.
-  controller    = "http://127.0.0.1:8080"
-  sandbox-enrol = true
-
-  # Instead of the brokers that the enrolment names.
-  # brokers = ["mqtts://broker.example:8883"]
-
-  [panel]
-  kind = "st7789"        # 240x320; or ili9341, ili9488, ili9488-landscape, waveshare2in13v3
-  spi  = "SPI0.0"
-  dc   = "GPIO25"
-  rst  = "GPIO27"        # leave out when tied to the supply
-  bl   = "GPIO18"        # leave out when always on
-  # busy = "GPIO24"      # e-paper only
-  # max-speed-hz = 32000000
-  # upside-down  = true
-
-  # Buttons from these pins to ground, for a terminal that asks its cashier. There
-  # is no driver for a card machine: a terminal of this program takes UPI, and
-  # refuses a payment that allows nothing but a card.
-  # [keys]
-  # accept = "GPIO5"
-  # reject = "GPIO6"
-  # card   = "GPIO12"
-  # dqr    = "GPIO13"
-  # ok     = "GPIO16"
-  # clear  = "GPIO19"
-  # 0 = "GPIO20"
-  # 1 = "GPIO21"
-  # 2 = "GPIO26"
-  # 3 = "GPIO4"
-  # 4 = "GPIO17"
-  # 5 = "GPIO22"
-  # 6 = "GPIO23"
-  # 7 = "GPIO24"
-  # 8 = "GPIO2"
-  # 9 = "GPIO3"`
 
 // config is the configuration file.
 type config struct {
@@ -71,13 +23,22 @@ type config struct {
 	DataDir      string      `toml:"data-dir"`
 	Controller   string      `toml:"controller"`
 	SandboxEnrol bool        `toml:"sandbox-enrol"`
+	KeyFile      string      `toml:"key-file"`
 	Brokers      []string    `toml:"brokers"`
+	Language     string      `toml:"language"`
 	Panel        panelConfig `toml:"panel"`
-	// Keys are the pins of the keys, by the names of agent.Key.
-	Keys map[string]string `toml:"keys"`
+	// The tables from here on are nil where there is no such part.
+	Companion *panelConfig  `toml:"companion"`
+	Keys      keysConfig    `toml:"keys"`
+	Keypad    *keypadConfig `toml:"keypad"`
+	Lamp      *lampConfig   `toml:"lamp"`
+	Buzzer    *buzzerConfig `toml:"buzzer"`
+	Sound     *soundConfig  `toml:"sound"`
+	Card      *cardConfig   `toml:"card"`
 }
 
-// panelConfig is its table panel. Names are those of periph's registries.
+// panelConfig is a table panel or companion. Names are those of periph's
+// registries.
 type panelConfig struct {
 	Kind       string `toml:"kind"`
 	SPI        string `toml:"spi"`
@@ -87,6 +48,82 @@ type panelConfig struct {
 	Busy       string `toml:"busy"`
 	MaxSpeedHz int64  `toml:"max-speed-hz"`
 	UpsideDown bool   `toml:"upside-down"`
+}
+
+// keysConfig is its table keys.
+type keysConfig struct {
+	Pins map[string]string // by the names of agent.Key
+	Hold map[string]string // what a long press of one means, both by name; nil: as board.DefaultHolds
+}
+
+// keypadConfig is its table keypad, each from the top or the left.
+type keypadConfig struct {
+	Rows []string `toml:"rows"`
+	Cols []string `toml:"cols"`
+}
+
+// lampConfig is its table lamp: the pin of each colour, "" for one that is not
+// there.
+type lampConfig struct {
+	Red       string `toml:"red"`
+	Green     string `toml:"green"`
+	Blue      string `toml:"blue"`
+	PWM       bool   `toml:"pwm"`
+	ActiveLow bool   `toml:"active-low"`
+	DarkIdle  bool   `toml:"dark-when-idle"`
+}
+
+// buzzerConfig is its table buzzer.
+type buzzerConfig struct {
+	Pin       string `toml:"pin"`
+	ActiveLow bool   `toml:"active-low"`
+}
+
+// soundConfig is its table sound.
+type soundConfig struct {
+	Program     string             `toml:"program"`
+	Device      string             `toml:"device"`
+	Volume      *int               `toml:"volume"` // nil: as signals.DefaultVolume, and so is QuietVolume
+	QuietHours  signals.QuietHours `toml:"quiet-hours"`
+	QuietVolume *int               `toml:"quiet-volume"`
+	Voice       *bool              `toml:"voice"` // nil: true
+}
+
+// cardConfig is its table card.
+type cardConfig struct {
+	Reader string `toml:"reader"`
+	Baud   int    `toml:"baud"` // of a serial device; 0 is cardlink.DefaultBaud
+}
+
+// UnmarshalTOML implements toml.Unmarshaler: a table whose keys are names, and
+// one of them a table.
+func (k *keysConfig) UnmarshalTOML(value any) error {
+	table, ok := value.(map[string]any)
+	if !ok {
+		return errors.New("keys is no table")
+	}
+	k.Pins = map[string]string{}
+	for _, name := range slices.Sorted(maps.Keys(table)) {
+		switch v := table[name].(type) {
+		case string:
+			k.Pins[name] = v
+		case map[string]any:
+			if name != "hold" {
+				return fmt.Errorf("unknown key keys.%s", name)
+			}
+			k.Hold = map[string]string{}
+			for _, held := range slices.Sorted(maps.Keys(v)) {
+				text, ok := v[held].(string)
+				if !ok {
+					return fmt.Errorf("keys.hold.%s is not the name of a key", held)
+				}
+				k.Hold[held] = text
+			}
+		default:
+			return fmt.Errorf("keys.%s is not the name of a pin", name)
+		}
+	}
+	return nil
 }
 
 // readConfig reads the file. Its errors are one line and name the file.
@@ -106,6 +143,9 @@ func (c *config) parse(text string) error {
 	meta, err := toml.Decode(text, c)
 	if err != nil {
 		if at := (toml.ParseError{}); errors.As(err, &at) {
+			if at.LastKey != "" {
+				return fmt.Errorf("line %d, %s: %s", at.Position.Line, at.LastKey, at.Message)
+			}
 			return fmt.Errorf("line %d: %s", at.Position.Line, at.Message)
 		}
 		return err
@@ -118,52 +158,8 @@ func (c *config) parse(text string) error {
 		sort.Strings(names)
 		return fmt.Errorf("unknown key %s", strings.Join(names, ", "))
 	}
+	c.withDefaults()
 	return c.check()
-}
-
-// check names the first key that is missing or wrong.
-func (c *config) check() error {
-	for _, id := range []struct{ key, value string }{
-		{"merchant", c.Merchant}, {"store", c.Store}, {"terminal", c.Terminal},
-	} {
-		if !protocol.ValidID(id.value, protocol.MaxIDLength) {
-			return fmt.Errorf("%s must be 1 to %d letters, digits, _ or -", id.key, protocol.MaxIDLength)
-		}
-	}
-	for _, required := range []struct{ key, value string }{
-		{"data-dir", c.DataDir}, {"panel.kind", c.Panel.Kind}, {"panel.spi", c.Panel.SPI}, {"panel.dc", c.Panel.DC},
-	} {
-		if required.value == "" {
-			return fmt.Errorf("%s is missing", required.key)
-		}
-	}
-	if c.SandboxEnrol && c.Controller == "" {
-		return errors.New("sandbox-enrol needs controller")
-	}
-	return c.checkKeys()
-}
-
-// checkKeys names the first key that there is not, or whose pin has another use.
-func (c *config) checkKeys() error {
-	used := map[string]string{}
-	for _, p := range []struct{ key, pin string }{{"panel.dc", c.Panel.DC}, {"panel.rst", c.Panel.RST}, {"panel.bl", c.Panel.BL}, {"panel.busy", c.Panel.Busy}} {
-		used[p.pin] = p.key
-	}
-	for _, name := range slices.Sorted(maps.Keys(c.Keys)) {
-		if _, err := agent.ParseKey(name); err != nil {
-			return fmt.Errorf("keys: %w", err)
-		}
-		pin := c.Keys[name]
-		if pin == "" {
-			return fmt.Errorf("keys.%s names no pin", name)
-		}
-		if other, taken := used[pin]; taken {
-			one, two := "keys."+name, other
-			return fmt.Errorf("%s and %s have the same pin %q", min(one, two), max(one, two), pin)
-		}
-		used[pin] = "keys." + name
-	}
-	return nil
 }
 
 // agent is what package agent is told.
@@ -175,5 +171,6 @@ func (c *config) agent() agent.Config {
 		DataDir:    c.DataDir,
 		Enrol:      c.SandboxEnrol,
 		Software:   version,
+		Language:   c.Language,
 	}
 }

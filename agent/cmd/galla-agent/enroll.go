@@ -87,14 +87,16 @@ func (f enrollFlags) run(ctx context.Context, c command) (credentials *identity.
 		return nil, "", true, err
 	}
 	dir = f.DataDir
+	keep := identity.Options{}
 	if f.Config != "" {
 		cfg, err := readConfig(f.Config)
 		if err != nil {
 			return nil, "", true, err
 		}
-		dir, e.Want = cfg.DataDir, cfg.agent().Identity
+		dir, keep.KeyFile, e.Want = cfg.DataDir, cfg.KeyFile, cfg.agent().Identity
 	}
-	if e.Store, err = identity.OpenStore(dir); err != nil {
+	keep.Dir = dir
+	if e.Store, err = identity.Open(keep); err != nil {
 		return nil, "", false, err
 	}
 	credentials, err = e.Run(ctx)

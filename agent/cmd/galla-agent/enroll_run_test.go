@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/json"
-	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -13,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/galla-pay/galla/agent"
 	"github.com/galla-pay/galla/agent/internal/session/sessiontest"
 	"github.com/galla-pay/galla/agent/panel/paneltest"
 	"github.com/galla-pay/galla/protocol"
@@ -58,19 +56,11 @@ func TestEnrolledByCodeItWorks(t *testing.T) {
 	if exit, out, errs := call(t, "enroll", "--code", code, "--controller", server.URL, "--data-dir", dir, "--ca", ca(t, server)); exit != exitGood {
 		t.Fatalf("exit %d\n%s%s", exit, out, errs)
 	}
-	file := configFile(t, fmt.Sprintf(`
-merchant = %q
-store = %q
-terminal = %q
-data-dir = %q
-panel = {kind = "st7789", spi = "EMULATED", dc = "D"}
-`, sessiontest.ID.MerchantID, sessiontest.ID.StoreID, sessiontest.ID.TerminalID, dir))
-	chip := paneltest.NewST7789()
+	file := configFile(t, displayConfig(dir))
+	on := newBench()
+	on.plug("SPI0.0", paneltest.NewST7789())
 	var errs bytes.Buffer
-	c := command{stdout: &errs, stderr: &errs, open: func(config) (agent.Hardware, func() error, error) {
-		k, err := emulated(chip)
-		return agent.Hardware{Panel: k, Kind: k.kind}, k.close, err
-	}}
+	c := command{stdout: &errs, stderr: &errs, host: on, environ: noEnvironment}
 	ctx, sigterm := context.WithCancel(t.Context())
 	defer sigterm()
 	exit := make(chan int, 1)

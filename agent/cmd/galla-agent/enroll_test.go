@@ -94,7 +94,7 @@ func TestEnroll(t *testing.T) {
 	}
 
 	dir := filepath.Join(t.TempDir(), "data")
-	config := configFile(t, strings.Replace(exampleConfig, "/var/lib/galla", dir, 1))
+	config := configFile(t, strings.Replace(exampleConfig, "/var/lib/galla-agent", dir, 1))
 	exit, out, errs := call(t, "enroll", "--json", "--code", code, "--controller", server.URL, "--config", config, "--ca", ca(t, server))
 	var got map[string]any
 	if err := json.Unmarshal([]byte(out), &got); err != nil || exit != exitGood || errs != "" || len(got) != 4 ||
@@ -125,7 +125,7 @@ func TestEnrollRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := filepath.Join(t.TempDir(), "data")
-	if err := os.WriteFile(other, []byte(strings.Replace(string(text), "/var/lib/galla", dir, 1)), 0o600); err != nil {
+	if err := os.WriteFile(other, []byte(strings.Replace(string(text), "/var/lib/galla-agent", dir, 1)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	good := []string{"--code", code, "--controller", server.URL, "--data-dir", dir, "--ca", trusted}

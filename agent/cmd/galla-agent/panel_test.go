@@ -13,7 +13,6 @@ import (
 	"github.com/galla-pay/galla/agent/panel/paneltest"
 	"periph.io/x/conn/v3/gpio"
 	"periph.io/x/conn/v3/pin"
-	"periph.io/x/conn/v3/spi"
 )
 
 // TestAStuckPanelIsOpenedAnew: the driver gives up on a bus that hangs; the
@@ -99,7 +98,7 @@ func TestLinesOfEachKind(t *testing.T) {
 			t.Fatal(err)
 		}
 		c := panelConfig{Kind: test.kind, DC: test.dc, RST: test.rst, BL: test.bl, Busy: test.busy}
-		pins, err := c.pins(kind, anyPin)
+		pins, err := c.pins(kind, "panel", anyPin)
 		got := fmt.Sprint(err)
 		if err == nil {
 			var names []string
@@ -122,26 +121,23 @@ func TestLinesOfEachKind(t *testing.T) {
 // its driver, and is closed dark, or white.
 func TestEveryKindIsOpenedByItsName(t *testing.T) {
 	t.Parallel()
-	for name, c := range map[string]interface {
-		spi.PortCloser
-		Pins() panel.Pins
-		Image() *image.RGBA
-		Misuse() []error
-	}{
-		"st7789":            paneltest.NewST7789(),
-		"ili9341":           paneltest.NewILI9341(),
-		"ili9488":           paneltest.NewILI9488(false),
-		"ili9488-landscape": paneltest.NewILI9488(true),
-		"ssd1306":           paneltest.NewSSD1306(),
-		"waveshare2in13v3":  paneltest.NewEPaper(),
-	} {
+	for name := range modules() {
 		synctest.Test(t, func(t *testing.T) {
+			c, on := modules()[name], newBench()
+			on.plug("P", c)
+			cfg := panelConfig{Kind: name, SPI: "P", DC: "P DC", RST: "P RST"}
 			kind, err := panel.Lookup(name)
 			if err != nil {
 				t.Fatal(err)
 			}
-			k := &keeper{kind: kind, pins: c.Pins(), openPort: func() (spi.PortCloser, error) { return c, nil }}
-			if err := k.open(); err != nil {
+			if _, has := kind.Wire("BL"); has {
+				cfg.BL = "P BL"
+			}
+			if _, has := kind.Wire("BUSY"); has {
+				cfg.Busy = "P BUSY"
+			}
+			k, err := cfg.open(on, "panel")
+			if err != nil {
 				t.Fatal(err)
 			}
 			left := image.Rect(0, 0, kind.Size.X/2, kind.Size.Y)

@@ -6,85 +6,84 @@ import (
 	"image"
 	"image/color"
 
-	"github.com/galla-pay/galla/agent"
 	"github.com/galla-pay/galla/agent/panel"
 	"periph.io/x/conn/v3/gpio"
-	"periph.io/x/conn/v3/gpio/gpioreg"
 	"periph.io/x/conn/v3/physic"
 	"periph.io/x/conn/v3/spi"
-	"periph.io/x/conn/v3/spi/spireg"
-	"periph.io/x/host/v3"
 )
 
-// openHardware opens what the configuration names. The second result lets go of
-// it, after the agent has ended.
-func openHardware(c config) (agent.Hardware, func() error, error) {
-	kind, err := panel.Lookup(c.Panel.Kind)
+// line is a line of a panel beside its bus: its key in the configuration, the pin
+// that stands there, and the print on the module.
+type line struct{ key, pin, print string }
+
+// lines are those that a panel can have.
+func (c panelConfig) lines() []line {
+	return []line{{"dc", c.DC, "DC"}, {"rst", c.RST, "RST"}, {"bl", c.BL, "BL"}, {"busy", c.Busy, "BUSY"}}
+}
+
+// open opens the panel; table is where its keys are in the configuration.
+func (c panelConfig) open(h host, table string) (*keeper, error) {
+	kind, err := panel.Lookup(c.Kind)
 	if err != nil {
-		return agent.Hardware{}, nil, err
+		return nil, fmt.Errorf("%s.kind: %w", table, err)
 	}
-	if _, err := host.Init(); err != nil {
-		return agent.Hardware{}, nil, fmt.Errorf("hardware: %w", err)
-	}
-	pins, err := c.Panel.pins(kind, gpioreg.ByName)
+	pins, err := c.pins(kind, table, h.Pin)
 	if err != nil {
-		return agent.Hardware{}, nil, err
-	}
-	keys, err := keyPins(c.Keys, gpioreg.ByName)
-	if err != nil {
-		return agent.Hardware{}, nil, err
+		return nil, err
 	}
 	k := &keeper{
-		kind:     kind,
-		pins:     pins,
-		opts:     panel.Options{MaxSpeed: physic.Frequency(c.Panel.MaxSpeedHz) * physic.Hertz, UpsideDown: c.Panel.UpsideDown},
-		openPort: func() (spi.PortCloser, error) { return spireg.Open(c.Panel.SPI) },
+		kind: kind,
+		pins: pins,
+		opts: panel.Options{MaxSpeed: physic.Frequency(c.MaxSpeedHz) * physic.Hertz, UpsideDown: c.UpsideDown},
+		openPort: func() (spi.PortCloser, error) {
+			port, err := h.Port(c.SPI)
+			if err != nil {
+				return nil, fmt.Errorf("%s.spi: %w", table, err)
+			}
+			return port, nil
+		},
 	}
-	if err := k.open(); err != nil {
-		return agent.Hardware{}, nil, err
-	}
-	hw := agent.Hardware{Panel: k, Kind: kind}
-	if len(keys) == 0 {
-		return hw, k.close, nil
-	}
-	pad, err := openKeypad(keys)
-	if err != nil {
-		return agent.Hardware{}, nil, errors.Join(err, k.close())
-	}
-	hw.Keys = pad.pressed
-	return hw, func() error { return errors.Join(pad.close(), k.close()) }, nil
+	return k, k.open()
 }
 
 // pins finds the lines of a panel of that kind. Those that are not named are not
 // there; but one that the kind cannot do without is where its wiring table says.
-func (c panelConfig) pins(kind panel.Kind, byName func(string) gpio.PinIO) (panel.Pins, error) {
-	var found panel.Pins
-	for _, p := range []struct {
-		line, key, name string
-		set             func(gpio.PinIO)
-	}{
-		{"DC", "dc", c.DC, func(pin gpio.PinIO) { found.DC = pin }},
-		{"RST", "rst", c.RST, func(pin gpio.PinIO) { found.RST = pin }},
-		{"BL", "bl", c.BL, func(pin gpio.PinIO) { found.BL = pin }},
-		{"BUSY", "busy", c.Busy, func(pin gpio.PinIO) { found.Busy = pin }},
-	} {
-		wire, has := kind.Wire(p.line)
+func (c panelConfig) pins(kind panel.Kind, table string, byName func(string) gpio.PinIO) (panel.Pins, error) {
+	found := map[string]gpio.PinIO{}
+	for _, l := range c.lines() {
+		wire, has := kind.Wire(l.print)
 		switch {
-		case p.name != "" && !has:
-			return panel.Pins{}, fmt.Errorf("panel.%s: %s has no line %s", p.key, kind.Name, p.line)
-		case p.name == "" && has && !wire.Optional && p.line != "DC": // config.check demands that one
-			p.name = wire.Host
-		case p.name == "":
+		case l.pin != "" && !has:
+			return panel.Pins{}, fmt.Errorf("%s.%s: %s has no line %s", table, l.key, kind.Name, l.print)
+		case l.pin == "" && has && !wire.Optional && l.print != "DC": // config.check demands that one
+			l.pin = wire.Host
+		case l.pin == "":
 			continue
 		}
-		pin := byName(p.name)
+		pin := byName(l.pin)
 		if pin == nil {
-			return panel.Pins{}, fmt.Errorf("panel.%s: there is no pin %q", p.key, p.name)
+			return panel.Pins{}, &noPin{table + "." + l.key, l.pin}
 		}
-		p.set(pin)
+		found[l.print] = pin
 	}
-	return found, nil
+	var pins panel.Pins // a nil PinIO must not become a PinOut that is not nil
+	if pin, ok := found["DC"]; ok {
+		pins.DC = pin
+	}
+	if pin, ok := found["RST"]; ok {
+		pins.RST = pin
+	}
+	if pin, ok := found["BL"]; ok {
+		pins.BL = pin
+	}
+	if pin, ok := found["BUSY"]; ok {
+		pins.Busy = pin
+	}
+	return pins, nil
 }
+
+// hertz is a frequency in whole hertz, as the configuration has it.
+func hertz(f physic.Frequency) int64 { return int64(f / physic.Hertz) }
 
 // keeper is a panel that is opened anew when its bus was stuck: its driver then
 // refuses to go on, because nobody knows what the chip has heard. It is used by
@@ -104,7 +103,7 @@ var _ panel.Panel = (*keeper)(nil)
 func (k *keeper) open() error {
 	port, err := k.openPort()
 	if err != nil {
-		return fmt.Errorf("panel.spi: %w", err)
+		return err
 	}
 	p, err := k.kind.Open(port, k.pins, k.opts)
 	if err != nil {
