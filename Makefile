@@ -34,7 +34,7 @@ demo: build ## The same without a person: sales paid, declined, expired, and a p
 	bin/galla-sim demo --script
 
 .PHONY: screenshots
-screenshots: build ## Take pictures of the demo's page and of a terminal's glass into screenshots/
+screenshots: build ## Take pictures of the demo's page into screenshots/, and those of firmware-sim's README
 	hack/screenshots.sh bin/galla-sim screenshots
 
 # Stops at the first thing that is wrong, the cheapest first. -count=1 because Go's
