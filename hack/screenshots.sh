@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Takes pictures of what `make run` shows, into the folder given: the demo's page in
-# a wide and a narrow window, and the glass of a terminal through a paid sale.
+# a wide and a narrow window, and the glass of a terminal through a paid sale. Then it
+# takes those of firmware-sim/README.md anew: a terminal's page with every kind of
+# panel, on a phone, and in every main state.
 #
 #   hack/screenshots.sh bin/galla-sim screenshots
 set -euo pipefail
@@ -79,3 +81,7 @@ window 360 2100 demo-360
 post terminals/1/pay
 until_seen "terminal 1 showing the result" terminal 1 result
 glass terminal-paid
+
+# The pictures of the README need every state in its turn: a test knows how.
+(cd "$(dirname "$0")/.." && go test -count=1 -run '^TestPictures$' ./firmware-sim/terminal -update)
+ls -1 "$(dirname "$0")"/../firmware-sim/pictures/*.png

@@ -1,6 +1,7 @@
 // Package terminal is one payment terminal without the hardware: the real agent
-// on an emulated panel, with the things around it that a person can touch, the
-// power plug, the network plug, the keys, the card reader and the glass.
+// on an emulated panel, with the things around it that a person can touch, see or
+// hear: the power plug, the network plug, the wall clock, the keys, the card
+// reader, the glasses, the lamp, the buzzer and the voice.
 //
 // cmd/galla-sim and package demo own terminals; both reach the controller only
 // as the agent does, over HTTP and MQTT. Nothing here knows the terminal
@@ -17,9 +18,15 @@
 //
 // # Keys and cards
 //
-// Keys go to the agent that runs; what they mean is its doing. The card reader
+// Keys go to the agent that runs; what they mean is its doing. With Config.Wired
+// they go through emulated contacts and the real driver. The card reader
 // (package card) is a box of its own: it has power when the terminal has none,
 // and goes on with a card whatever happens to the terminal.
+//
+// # Lamp and sound
+//
+// Package signals says what lamp, buzzer and voice do; State and View tell it in
+// words, for people who do not see or hear it and for test programs.
 //
 // # What the computer around the agent does
 //

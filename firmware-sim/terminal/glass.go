@@ -7,6 +7,7 @@ import (
 	"image/png"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/galla-pay/galla/agent/panel"
 	"github.com/galla-pay/galla/agent/panel/paneltest"
@@ -20,36 +21,43 @@ type chip interface {
 	Image() *image.RGBA
 	Version() uint64
 	Reset()
+	Misuse() []error
 }
 
-// emulated lists the panels that a simulated terminal can have, by the names of
-// package panel.
-func emulated() []struct {
-	name string
-	make func() chip
-} {
-	return []struct {
-		name string
-		make func() chip
-	}{
-		{"st7789", func() chip { return paneltest.NewST7789() }},
-		{"ili9341", func() chip { return paneltest.NewILI9341() }},
-		{"ili9488", func() chip { return paneltest.NewILI9488(false) }},
-		{"ili9488-landscape", func() chip { return paneltest.NewILI9488(true) }},
+// emulated is how each kind of package panel is emulated.
+func emulated() map[string]func() chip {
+	return map[string]func() chip{
+		"st7789":            func() chip { return paneltest.NewST7789() },
+		"ili9341":           func() chip { return paneltest.NewILI9341() },
+		"ili9488":           func() chip { return paneltest.NewILI9488(false) },
+		"ili9488-landscape": func() chip { return paneltest.NewILI9488(true) },
+		"ssd1306":           func() chip { return paneltest.NewSSD1306() },
+		"waveshare2in13v3":  func() chip { return paneltest.NewEPaper() },
 	}
 }
 
-// PanelKinds are the values of Config.PanelKind.
-func PanelKinds() []string {
+// PanelKinds are the values of Config.PanelKind: every kind of package panel
+// that can show a payment's QR.
+func PanelKinds() []string { return kinds(true) }
+
+// CompanionKinds are the values of Config.Companion, but for "": the kinds that
+// are too small for a QR.
+func CompanionKinds() []string { return kinds(false) }
+
+func kinds(showQR bool) []string {
 	var names []string
-	for _, e := range emulated() {
-		names = append(names, e.name)
+	for _, k := range panel.Kinds() {
+		if k.ShowsQR == showQR && emulated()[k.Name] != nil {
+			names = append(names, k.Name)
+		}
 	}
 	return names
 }
 
-// glass is the panel seen from outside. A picture is looked at only between two
-// draws, never while one is half sent.
+// glass is a panel seen from outside. A picture is looked at only between two
+// draws, never while one is half sent; but a glass that needs no power changes
+// all at once, in the middle of a draw that takes seconds, and is looked at any
+// time.
 type glass struct {
 	kind    panel.Kind
 	chip    chip
@@ -63,24 +71,37 @@ type glass struct {
 	encodeOf uint64
 }
 
-// newGlass makes the module of that kind, without power.
-func newGlass(kind string, changed func()) (*glass, error) {
-	for _, e := range emulated() {
-		if e.name != kind {
+// newGlass makes the module of that kind, one of known, without power.
+func newGlass(kind string, known []string, changed func()) (*glass, error) {
+	for _, name := range known {
+		if name != kind {
 			continue
 		}
 		facts, err := panel.Lookup(kind)
 		if err != nil {
 			return nil, err
 		}
-		return &glass{kind: facts, chip: e.make(), changed: changed}, nil
+		facts.DrawLimit += busPatience
+		return &glass{kind: facts, chip: emulated()[kind](), changed: changed}, nil
 	}
-	return nil, fmt.Errorf("panel %q: known are %s", kind, strings.Join(PanelKinds(), ", "))
+	return nil, fmt.Errorf("panel %q: known are %s", kind, strings.Join(known, ", "))
 }
+
+// paper reports whether the glass keeps its picture without power.
+func (g *glass) paper() bool { return !g.kind.Backlight }
+
+// busPatience is how long a call on an emulated bus may take, instead of the two
+// seconds of a real one: it is as slow as this machine is busy, and a bus that was
+// given up once stays so.
+const busPatience = 15 * time.Second
 
 // open starts the driver on the module.
 func (g *glass) open() (panel.Panel, error) {
-	driver, err := g.kind.Open(g.chip, g.chip.Pins(), panel.Options{})
+	var driver panel.Panel
+	err := g.send(func() (err error) {
+		driver, err = g.kind.Open(g.chip, g.chip.Pins(), panel.Options{Timeout: busPatience})
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +112,8 @@ func (g *glass) open() (panel.Panel, error) {
 // reach the module.
 func (g *glass) close() { _ = g.chip.Close() }
 
-// powerCut takes power and port away at once; the glass is black after it.
+// powerCut takes power and port away at once; the glass is black after it, or
+// as it was if it is paper.
 func (g *glass) powerCut() {
 	g.close()
 	_ = g.send(func() error { g.chip.Reset(); return nil })
@@ -99,6 +121,14 @@ func (g *glass) powerCut() {
 
 // send runs one change of the picture and tells when there was one.
 func (g *glass) send(change func() error) error {
+	if g.paper() {
+		before := g.chip.Version()
+		err := change()
+		if g.chip.Version() != before {
+			g.changed()
+		}
+		return err
+	}
 	g.drawing.Lock()
 	before := g.version
 	err := change()
@@ -113,23 +143,33 @@ func (g *glass) send(change func() error) error {
 
 // Version rises with every whole picture.
 func (g *glass) Version() uint64 {
+	if g.paper() {
+		return g.chip.Version()
+	}
 	g.drawing.RLock()
 	defer g.drawing.RUnlock()
 	return g.version
+}
+
+// picture is what is on the glass, and its version.
+func (g *glass) picture() (*image.RGBA, uint64) {
+	if g.paper() {
+		version := g.chip.Version() // first: what came in between is told anew
+		return g.chip.Image(), version
+	}
+	g.drawing.RLock()
+	defer g.drawing.RUnlock()
+	return g.chip.Image(), g.version
 }
 
 // PNG returns the picture, pixel for pixel, and its version.
 func (g *glass) PNG() ([]byte, uint64, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.drawing.RLock()
-	version := g.version
-	if g.encoded != nil && g.encodeOf == version {
-		g.drawing.RUnlock()
+	if version := g.Version(); g.encoded != nil && g.encodeOf == version {
 		return g.encoded, version, nil
 	}
-	picture := g.chip.Image()
-	g.drawing.RUnlock()
+	picture, version := g.picture()
 	var out bytes.Buffer
 	encoder := png.Encoder{CompressionLevel: png.BestSpeed}
 	if err := encoder.Encode(&out, picture); err != nil {

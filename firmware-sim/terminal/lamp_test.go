@@ -1,11 +1,13 @@
 package terminal
 
 import (
-	"os"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
 	"github.com/galla-pay/galla/agent"
+	"github.com/galla-pay/galla/agent/signals"
+	"github.com/galla-pay/galla/firmware-sim/terminal/web"
 	"github.com/galla-pay/galla/protocol"
 )
 
@@ -15,67 +17,57 @@ func TestLampAndWords(t *testing.T) {
 	const amount = protocol.Paise(1_23_456_00)
 	rows := []struct {
 		state State
-		lamp  Lamp
+		lamp  signals.Light
 		words string
 	}{
-		{State{Mode: protocol.ModeStarting}, Lamp{"white", "breathe"}, "Starting"},
-		{State{Mode: protocol.ModeEnrolling}, Lamp{"blue", "double-blink"}, "Joining the controller"},
-		{State{Mode: protocol.ModeOffline}, Lamp{"amber", "double-blink"}, "No internet. Do not take QR"},
-		{State{Mode: protocol.ModeIdle}, Lamp{"white", "dim"}, "Ready"},
-		{State{Mode: protocol.ModePresenting, AmountPaise: amount}, Lamp{"blue", "solid"}, "Scan to pay ₹1,23,456.00"},
-		{State{Mode: protocol.ModePulling}, Lamp{"blue", "solid"}, "Type the order number"},
-		{State{Mode: protocol.ModePulling, Keypad: Keypad{Digits: "004"}}, Lamp{"blue", "solid"}, "Order number 004"},
-		{State{Mode: protocol.ModePulling, Keypad: Keypad{Digits: "0042", Message: "No such order"}}, Lamp{"blue", "solid"}, "Order number 0042: No such order"},
-		{State{Mode: protocol.ModePrompting, AmountPaise: amount}, Lamp{"blue", "slow"}, "Accept ₹1,23,456.00?"},
-		{State{Mode: protocol.ModeChoosing, AmountPaise: amount}, Lamp{"blue", "solid"}, "Card or QR for ₹1,23,456.00?"},
-		{State{Mode: protocol.ModePresenting, AmountPaise: amount, PayMode: protocol.PayDQR}, Lamp{"blue", "solid"}, "Scan to pay ₹1,23,456.00"},
-		{State{Mode: protocol.ModePresenting, AmountPaise: amount, PayMode: protocol.PayCard}, Lamp{"blue", "chase"}, "Tap, insert or swipe a card for ₹1,23,456.00"},
-		{State{Mode: protocol.ModeChecking}, Lamp{"blue", "slow"}, "Checking with bank. Do not pay again"},
-		{State{Mode: protocol.ModeResult, Result: protocol.OutcomeSucceeded, AmountPaise: amount}, Lamp{"green", "solid"}, "Received ₹1,23,456.00"},
-		{State{Mode: protocol.ModeResult, Result: protocol.OutcomeFailed, Reason: "UPI:IP08"}, Lamp{"red", "three-blinks"}, "Payment failed: UPI:IP08"},
-		{State{Mode: protocol.ModeResult, Result: protocol.OutcomeFailed}, Lamp{"red", "three-blinks"}, "Payment failed"},
-		{State{Mode: protocol.ModeResult, Result: protocol.OutcomeExpired}, Lamp{"amber", "one-blink"}, "Time over"},
-		{State{Mode: protocol.ModeResult, Result: protocol.OutcomeCancelled}, Lamp{"amber", "one-blink"}, "Bill cancelled"},
-		{State{Mode: protocol.ModeResult, Result: protocol.OutcomeUnknown}, Lamp{"amber", "slow"}, "Not confirmed. Do not pay again"},
-		{State{Mode: protocol.ModeFault, Reason: "the disk is full"}, Lamp{"red", "slow"}, "Fault: the disk is full"},
-		{State{Mode: protocol.ModeOff}, Lamp{"dark", "off"}, "Off"},
+		{State{Mode: protocol.ModeStarting}, light("white", "breathe"), "Starting"},
+		{State{Mode: protocol.ModeEnrolling}, light("blue", "double-blink"), "Joining the controller"},
+		{State{Mode: protocol.ModeOffline}, light("amber", "double-blink"), "No internet. Do not take QR"},
+		{State{Mode: protocol.ModeIdle}, light("white", "dim"), "Ready"},
+		{State{Mode: protocol.ModePresenting, AmountPaise: amount}, light("blue", "solid"), "Scan to pay ₹1,23,456.00"},
+		{State{Mode: protocol.ModePulling}, light("blue", "solid"), "Type the order number"},
+		{State{Mode: protocol.ModePulling, Keypad: Keypad{Digits: "004"}}, light("blue", "solid"), "Order number 004"},
+		{State{Mode: protocol.ModePulling, Keypad: Keypad{Digits: "0042", Message: "No such order"}}, light("blue", "solid"), "Order number 0042: No such order"},
+		{State{Mode: protocol.ModePrompting, AmountPaise: amount}, light("blue", "slow"), "Accept ₹1,23,456.00?"},
+		{State{Mode: protocol.ModeChoosing, AmountPaise: amount}, light("blue", "solid"), "Card or QR for ₹1,23,456.00?"},
+		{State{Mode: protocol.ModePresenting, AmountPaise: amount, PayMode: protocol.PayDQR}, light("blue", "solid"), "Scan to pay ₹1,23,456.00"},
+		{State{Mode: protocol.ModePresenting, AmountPaise: amount, PayMode: protocol.PayCard}, light("blue", "chase"), "Tap, insert or swipe a card for ₹1,23,456.00"},
+		{State{Mode: protocol.ModeChecking}, light("blue", "slow"), "Checking with bank. Do not pay again"},
+		{State{Mode: protocol.ModeResult, Result: protocol.OutcomeSucceeded, AmountPaise: amount}, light("green", "solid"), "Received ₹1,23,456.00"},
+		{State{Mode: protocol.ModeResult, Result: protocol.OutcomeFailed, Reason: "UPI:IP08"}, light("red", "three-blinks"), "Payment failed: UPI:IP08"},
+		{State{Mode: protocol.ModeResult, Result: protocol.OutcomeFailed}, light("red", "three-blinks"), "Payment failed"},
+		{State{Mode: protocol.ModeResult, Result: protocol.OutcomeExpired}, light("amber", "one-blink"), "Time over"},
+		{State{Mode: protocol.ModeResult, Result: protocol.OutcomeCancelled}, light("amber", "one-blink"), "Bill cancelled"},
+		{State{Mode: protocol.ModeResult, Result: protocol.OutcomeUnknown}, light("amber", "slow"), "Not confirmed. Do not pay again"},
+		{State{Mode: protocol.ModeFault, Reason: "the disk is full"}, light("red", "slow"), "Fault: the disk is full"},
+		{State{Mode: protocol.ModeTesting}, light("white", "chase"), "Testing itself"},
+		{State{Mode: protocol.ModeUpdating}, light("white", "breathe"), "Restarting for an update"},
+		{State{Mode: protocol.ModeOff}, light("dark", "off"), "Off"},
 	}
-	css, err := os.ReadFile("web/assets/base.css")
-	if err != nil {
-		t.Fatal(err)
-	}
+	w := httptest.NewRecorder()
+	web.Routes(web.Assets()).ServeHTTP(w, httptest.NewRequest("GET", "/base.css", nil))
+	css := w.Body.String()
 	for _, row := range rows {
 		view := row.state.view()
 		if view.Lamp != row.lamp || view.Text != row.words {
 			t.Errorf("%s %s: %+v %q, want %+v %q", row.state.Mode, row.state.Result, view.Lamp, view.Text, row.lamp, row.words)
 		}
 		// The page knows how to draw it.
-		for _, selector := range []string{`.lamp[data-colour="` + row.lamp.Colour + `"]`, `.lamp[data-pattern="` + row.lamp.Pattern + `"]`} {
-			drawn := strings.Contains(string(css), selector)
-			plain := row.lamp.Pattern == "solid" || row.lamp.Pattern == "off"
-			if !drawn && !(plain && strings.Contains(selector, "pattern")) {
+		for _, selector := range []string{`.lamp[data-colour="` + string(row.lamp.Colour) + `"]`, `.lamp[data-pattern="` + string(row.lamp.Pattern) + `"]`} {
+			if !strings.Contains(css, selector) {
 				t.Errorf("base.css does not know %s", selector)
 			}
 		}
 	}
 	// A mode that is not in the table has no light, and says its own name.
 	unknown := State{Mode: "dancing"}.view()
-	if unknown.Lamp != (Lamp{"dark", "off"}) || unknown.Text != "dancing" {
+	if unknown.Lamp != light("dark", "off") || unknown.Text != "dancing" {
 		t.Errorf("an unknown mode is %+v", unknown)
 	}
 }
 
-// Every emulated panel is one that package panel can drive.
-func TestPanelKinds(t *testing.T) {
-	t.Parallel()
-	if len(PanelKinds()) == 0 {
-		t.Fatal("there is no panel")
-	}
-	for _, kind := range PanelKinds() {
-		if _, err := newGlass(kind, func() {}); err != nil {
-			t.Errorf("%s: %v", kind, err)
-		}
-	}
+func light(colour signals.Colour, pattern signals.Pattern) signals.Light {
+	return signals.Light{Colour: colour, Pattern: pattern}
 }
 
 // What an agent of an earlier power cycle still says is not heard.

@@ -3,11 +3,13 @@ package terminal
 import (
 	_ "embed"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
 	"time"
 
+	"github.com/galla-pay/galla/firmware-sim/card"
 	"github.com/galla-pay/galla/firmware-sim/terminal/web"
 )
 
@@ -27,19 +29,23 @@ type Frame struct {
 //
 //	GET  /                    the page
 //	GET  /panel.png           what is on the glass, pixel for pixel
+//	GET  /companion.png       the same of the companion; 404 when there is none
 //	GET  /state               State
-//	GET  /events              server-sent events: state (View) and frame (Frame)
+//	GET  /events              server-sent events: state (View), frame and companion (Frame)
 //
-// and Controls. Mistakes are answered as package web does. It works while the terminal has no
-// power, too; after Close the switches answer 409.
-func (t *Terminal) Handler() http.Handler {
-	return web.Guard(web.Routes(slices.Concat(web.Assets(), t.Controls(""), []web.Route{
+// and Controls. Mistakes are answered as package web does. It works while the
+// terminal has no power, too; after Close the switches answer 409.
+func (t *Terminal) Handler() http.Handler { return web.Guard(web.Routes(t.routes())) }
+
+func (t *Terminal) routes() []web.Route {
+	return slices.Concat(web.Assets(), t.Controls(""), []web.Route{
 		{Method: http.MethodGet, Pattern: "/{$}", Serve: web.Asset("text/html; charset=utf-8", t.page)},
 		{Method: http.MethodGet, Pattern: "/terminal.js", Serve: web.Asset("text/javascript; charset=utf-8", pageJS)},
-		{Method: http.MethodGet, Pattern: "/panel.png", Serve: t.servePanel},
+		{Method: http.MethodGet, Pattern: "/panel.png", Serve: servePicture(t.PNG)},
+		{Method: http.MethodGet, Pattern: "/companion.png", Serve: servePicture(t.CompanionPNG)},
 		{Method: http.MethodGet, Pattern: "/state", Serve: t.serveState},
 		{Method: http.MethodGet, Pattern: "/events", Serve: t.serveEvents},
-	})))
+	})
 }
 
 // renderPage makes the page of GET /.
@@ -50,24 +56,57 @@ func (t *Terminal) renderPage() ([]byte, error) {
 // Device describes the terminal for a page that has its switches below base.
 func (t *Terminal) Device(base string) web.Device {
 	id, size := t.cfg.Identity, t.glass.kind.Size
-	return web.Device{
+	device := web.Device{
 		Base:  base,
 		Name:  id.TerminalID,
 		Where: fmt.Sprintf("%s of %s, %s %dx%d", id.StoreID, id.MerchantID, t.glass.kind.Name, size.X, size.Y),
 		Width: size.X, Height: size.Y,
-		Keys: !t.cfg.NoKeys, Card: !t.cfg.NoCardReader,
+		Keys:  !t.cfg.NoKeys,
+		Alone: base == "",
 	}
+	if t.second != nil {
+		device.Companion = &web.Glass{Width: t.second.kind.Size.X, Height: t.second.kind.Size.Y}
+	}
+	if !t.cfg.NoCardReader {
+		for _, outcome := range card.Outcomes() {
+			device.Card = append(device.Card, button(outcome))
+		}
+	}
+	return device
 }
 
-func (t *Terminal) servePanel(w http.ResponseWriter, _ *http.Request) {
-	picture, _, err := t.PNG()
-	if err != nil {
-		web.Fail(w, http.StatusInternalServerError, "INTERNAL", err.Error())
-		return
+// button is what a page says of an outcome.
+func button(outcome card.Outcome) web.Tap {
+	words := map[string][2]string{
+		"approve": {"Approve", "Approve a card"},
+		"decline": {"Decline", "Decline a card"},
+		"timeout": {"No answer", "No answer to a card"},
+		"late":    {"Late", "Late approval of a card"},
+		"remove":  {"Remove", "Remove the card"},
+		"reverse": {"Reverse", "Reverse the approval of a card"},
+	}[string(outcome)]
+	if words[0] == "" {
+		words = [2]string{string(outcome), "Card: " + string(outcome)}
 	}
-	w.Header().Set("Content-Type", "image/png")
-	w.Header().Set("Cache-Control", "no-store")
-	_, _ = w.Write(picture)
+	return web.Tap{Outcome: string(outcome), Label: words[0], Meaning: words[1]}
+}
+
+// servePicture serves a glass.
+func servePicture(png func() ([]byte, uint64, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		picture, _, err := png()
+		switch {
+		case errors.Is(err, ErrNoCompanion):
+			web.Fail(w, http.StatusNotFound, web.CodeNotFound, err.Error())
+			return
+		case err != nil:
+			web.Fail(w, http.StatusInternalServerError, "INTERNAL", err.Error())
+			return
+		}
+		w.Header().Set("Content-Type", "image/png")
+		w.Header().Set("Cache-Control", "no-store")
+		_, _ = w.Write(picture)
+	}
 }
 
 func (t *Terminal) serveState(w http.ResponseWriter, _ *http.Request) {
@@ -102,12 +141,16 @@ func (t *Terminal) serveEvents(w http.ResponseWriter, r *http.Request) {
 }
 
 // Pusher returns a function that sends what is new since it was last called:
-// the event state with a View, the event frame with a Frame; at first both.
-// What changed several times in between is sent once, as it is now.
+// the event state with a View, the events frame and companion with a Frame; at
+// first all of them. What changed several times in between is sent once, as it is
+// now.
 func (t *Terminal) Pusher(send func(event string, v any) error) func() error {
 	var lastView View
-	var lastFrame uint64
 	first := true
+	pictures := []func() error{pushPicture("frame", t.glass, send)}
+	if t.second != nil {
+		pictures = append(pictures, pushPicture("companion", t.second, send))
+	}
 	return func() error {
 		view := t.View()
 		compare := view
@@ -118,18 +161,32 @@ func (t *Terminal) Pusher(send func(event string, v any) error) func() error {
 			}
 			lastView = compare
 		}
-		if first || t.glass.Version() != lastFrame {
-			picture, version, err := t.PNG()
-			if err != nil {
-				return err
-			}
-			data := "data:image/png;base64," + base64.StdEncoding.EncodeToString(picture)
-			if err := send("frame", Frame{Version: version, PNG: data}); err != nil {
-				return err
-			}
-			lastFrame = version
-		}
 		first = false
+		for _, push := range pictures {
+			if err := push(); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+// pushPicture sends a glass's picture when it is a new one.
+func pushPicture(event string, g *glass, send func(event string, v any) error) func() error {
+	last, first := uint64(0), true
+	return func() error {
+		if !first && g.Version() == last {
+			return nil
+		}
+		picture, version, err := g.PNG()
+		if err != nil {
+			return err
+		}
+		data := "data:image/png;base64," + base64.StdEncoding.EncodeToString(picture)
+		if err := send(event, Frame{Version: version, PNG: data}); err != nil {
+			return err
+		}
+		first, last = false, version
 		return nil
 	}
 }

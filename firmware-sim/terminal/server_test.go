@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/galla-pay/galla/agent/signals"
 	"github.com/galla-pay/galla/firmware-sim/terminal"
 	"github.com/galla-pay/galla/firmware-sim/terminal/web"
 	"github.com/galla-pay/galla/protocol"
@@ -35,15 +36,44 @@ func TestServerTable(t *testing.T) {
 		{"POST", "/power/off", 200, "application/json; charset=utf-8", `"power":false`},
 		{"POST", "/network/on", 200, "application/json; charset=utf-8", `"network":true`},
 
-		{"POST", "/power/maybe", 400, "application/json; charset=utf-8", `power can be on or off, not \"maybe\"`},
+		{"POST", "/power/maybe", 400, "application/json; charset=utf-8", `power can be on or off, or cycle, not \"maybe\"`},
 		{"POST", "/power/ON", 400, "application/json; charset=utf-8", "on or off"},
-		{"POST", "/network/1", 400, "application/json; charset=utf-8", `network can be on or off, not \"1\"`},
+		{"POST", "/network/1", 400, "application/json; charset=utf-8", `network can be on or off, or flap, not \"1\"`},
+
+		{"POST", "/power/Cycle", 400, "application/json; charset=utf-8", "on or off, or cycle"},
+		{"GET", "/tones.json", 200, "application/json; charset=utf-8", `"chime":{"name":"chime","notes":[`},
+		{"GET", "/companion.png", 404, "application/json; charset=utf-8", "this terminal has no companion panel"},
+
+		{"POST", "/network/flap?hz=0", 400, "application/json; charset=utf-8", "flapping takes hz, 0.1 to 10, and seconds, 1 to 3600; each once"},
+		{"POST", "/network/flap?hz=11", 400, "application/json; charset=utf-8", "flapping takes"},
+		{"POST", "/network/flap?hz=NaN", 400, "application/json; charset=utf-8", "flapping takes"},
+		{"POST", "/network/flap?hz=1&hz=2", 400, "application/json; charset=utf-8", "flapping takes"},
+		{"POST", "/network/flap?seconds=0", 400, "application/json; charset=utf-8", "flapping takes"},
+		{"POST", "/network/flap?seconds=3601", 400, "application/json; charset=utf-8", "flapping takes"},
+		{"POST", "/network/flap?seconds=1.5", 400, "application/json; charset=utf-8", "flapping takes"},
+		{"POST", "/network/flap?often=1", 400, "application/json; charset=utf-8", "flapping takes"},
+		{"GET", "/network/flap", 405, "application/json; charset=utf-8", "METHOD_NOT_ALLOWED"},
+
+		{"GET", "/clock", 200, "application/json; charset=utf-8", `"offset":"0","offsetMs":0`},
+		{"POST", "/clock/0", 200, "application/json; charset=utf-8", `"offset":"0"`},
+		{"POST", "/clock/1h", 400, "application/json; charset=utf-8", "a clock's offset is 0, or + or - with a whole number"},
+		{"POST", "/clock/+1", 400, "application/json; charset=utf-8", "BAD_VALUE"},
+		{"POST", "/clock/+h", 400, "application/json; charset=utf-8", "BAD_VALUE"},
+		{"POST", "/clock/+1.5h", 400, "application/json; charset=utf-8", "BAD_VALUE"},
+		{"POST", "/clock/+31y", 400, "application/json; charset=utf-8", "at most 30y"},
+		{"POST", "/clock/-99999999999h", 400, "application/json; charset=utf-8", "BAD_VALUE"},
+		{"POST", "/clock/tomorrow", 400, "application/json; charset=utf-8", "BAD_VALUE"},
+		{"POST", "/clock", 405, "application/json; charset=utf-8", "METHOD_NOT_ALLOWED"},
+
+		{"POST", "/card/approved", 404, "application/json; charset=utf-8", "a card has one of the outcomes approve, decline, timeout, late"},
+		{"POST", "/card/4111111111111111", 404, "application/json; charset=utf-8", "a card has one of the outcomes"},
+		{"GET", "/card/approve", 405, "application/json; charset=utf-8", "METHOD_NOT_ALLOWED"},
 
 		{"GET", "/card", 200, "application/json; charset=utf-8", `{"doing":"idle","ledger":[]}`},
 		{"POST", "/keys/ok", 409, "application/json; charset=utf-8", "the terminal is off"},
 		{"POST", "/keys/0", 409, "application/json; charset=utf-8", "CONFLICT"},
 		{"POST", "/keys/OK", 404, "application/json; charset=utf-8",
-			`there is no key \"OK\": the keys are accept, reject, card, dqr, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, ok, clear`},
+			`there is no key \"OK\": the keys are accept, reject, card, dqr, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, ok, clear, repeat, language, mute, test`},
 		{"POST", "/keys/10", 404, "application/json; charset=utf-8", "NOT_FOUND"},
 		{"POST", "/keys/%00", 404, "application/json; charset=utf-8", "NOT_FOUND"},
 		{"POST", "/keys/", 404, "application/json; charset=utf-8", "NOT_FOUND"},
@@ -119,8 +149,9 @@ func TestStateFields(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{
-		"amountPaise", "card", "choices", "keypad", "leftMs", "link", "merchantTransactionId", "mode", "network", "orderId",
-		"payMode", "power", "reason", "result", "shortOrderId", "sinceMs", "waiting",
+		"amountPaise", "card", "choices", "clock", "keypad", "language", "lastPaise", "leftMs", "link", "merchantTransactionId",
+		"mode", "muted", "network", "orderId", "payMode", "power", "reason", "result", "shortOrderId", "sinceMs", "sound",
+		"updateWaits", "waiting",
 	}
 	var got []string
 	for name := range fields {
@@ -229,7 +260,7 @@ func TestEvents(t *testing.T) {
 	first := within(t, "the first event", events)
 	var view terminal.View
 	if err := json.Unmarshal([]byte(first.data), &view); err != nil || first.name != "state" || view.Mode != protocol.ModeOff ||
-		view.Text != "Off" || view.Lamp != (terminal.Lamp{Colour: "dark", Pattern: "off"}) {
+		view.Text != "Off" || view.Lamp != (signals.Light{Colour: signals.Dark, Pattern: signals.Off}) {
 		t.Fatalf("the first event is %+v", first)
 	}
 	if second := within(t, "the second event", events); second.name != "frame" || !black(framePicture(t, second.data)) {

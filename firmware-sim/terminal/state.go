@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/galla-pay/galla/agent"
+	"github.com/galla-pay/galla/agent/signals"
 	"github.com/galla-pay/galla/firmware-sim/card"
 	"github.com/galla-pay/galla/protocol"
 )
@@ -47,6 +48,16 @@ type State struct {
 	Network bool `json:"network"`
 	// Card is what the card reader is doing, or none.
 	Card card.Doing `json:"card"`
+	// Clock is by how much the wall clock is wrong, as POST /clock takes it.
+	Clock string `json:"clock"`
+	// LastPaise is the last payment that came in since the power came, Language
+	// that of the words on the glass; Muted and UpdateWaits are as in agent.Status.
+	LastPaise   protocol.Paise `json:"lastPaise"`
+	Language    string         `json:"language"`
+	Muted       bool           `json:"muted"`
+	UpdateWaits bool           `json:"updateWaits"`
+	// Sound is what was heard last.
+	Sound Sound `json:"sound"`
 }
 
 // Choices are pay modes, in the order of their keys; in JSON a list without the
@@ -95,8 +106,8 @@ const NoReader card.Doing = "none"
 // View is a State as a page shows it.
 type View struct {
 	State
-	Lamp Lamp   `json:"lamp"`
-	Text string `json:"text"`
+	Lamp signals.Light `json:"lamp"`
+	Text string        `json:"text"`
 }
 
 // view says s in words and light.
@@ -132,6 +143,10 @@ func (s State) words() string {
 		return s.resultWords()
 	case protocol.ModeFault:
 		return "Fault: " + s.Reason
+	case protocol.ModeTesting:
+		return "Testing itself"
+	case protocol.ModeUpdating:
+		return "Restarting for an update"
 	case protocol.ModeOff:
 		return "Off"
 	}
@@ -193,5 +208,9 @@ func fromAgent(a agent.Status, now time.Time) State {
 		Reason:                a.Reason,
 		SinceMs:               since.Milliseconds(),
 		Link:                  a.Link,
+		LastPaise:             a.Last,
+		Language:              a.Language,
+		Muted:                 a.Muted,
+		UpdateWaits:           a.UpdateWaits,
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/galla-pay/galla/agent"
+	"github.com/galla-pay/galla/agent/signals"
 	"github.com/galla-pay/galla/firmware-sim/card"
 	"github.com/galla-pay/galla/protocol"
 )
@@ -20,8 +21,12 @@ func TestStateIsWhatTheAgentSays(t *testing.T) {
 		PayMode: protocol.PayCard, Choices: [2]protocol.PayMode{protocol.PayDQR, protocol.PayCard}, Waiting: 3,
 		Keypad: agent.Keypad{Digits: "0042", Asking: true, Outcome: protocol.PullOther, Message: "T2 has it"},
 		Result: protocol.OutcomeFailed, Reason: "CARD_DECLINED", Link: true, Since: now.Add(-1500 * time.Millisecond),
+		Last: 9_900, Language: "hi", Muted: true, UpdateWaits: true,
 	}, now)
-	state.Power, state.Network, state.Card = true, true, card.Waiting
+	state.Power, state.Network, state.Card, state.Clock = true, true, card.Waiting, "+1h"
+	state.Sound = Sound{
+		N: 4, Tone: "chime", Said: signals.SaidReceived, Caption: "Received ninety-nine rupees", Language: "en", Volume: 80, Muted: true,
+	}
 	got, err := json.Marshal(state)
 	if err != nil {
 		t.Fatal(err)
@@ -29,7 +34,9 @@ func TestStateIsWhatTheAgentSays(t *testing.T) {
 	const want = `{"mode":"choosing","merchantTransactionId":"TXN-1","amountPaise":24500,"orderId":"ORDER-1","shortOrderId":"0042",` +
 		`"payMode":"CARD","choices":["DQR","CARD"],"leftMs":61000,"waiting":3,` +
 		`"keypad":{"digits":"0042","asking":true,"outcome":"other","message":"T2 has it"},` +
-		`"result":"failed","reason":"CARD_DECLINED","sinceMs":1500,"link":true,"power":true,"network":true,"card":"waiting"}`
+		`"result":"failed","reason":"CARD_DECLINED","sinceMs":1500,"link":true,"power":true,"network":true,"card":"waiting","clock":"+1h",` +
+		`"lastPaise":9900,"language":"hi","muted":true,"updateWaits":true,` +
+		`"sound":{"n":4,"tone":"chime","said":"received","caption":"Received ninety-nine rupees","language":"en","volume":80,"muted":true}}`
 	if string(got) != want {
 		t.Fatalf("the state is\n%s\nwant\n%s", got, want)
 	}

@@ -20,21 +20,22 @@ import (
 var errTapForm = errors.New(`a tap is a form or a JSON object with outcome and, if wanted, last4, network, type, delayMillis, holdMillis; each once`)
 
 // readTap reads a tap from a request, as a form or as JSON, and for how long the
-// card is held to the reader.
+// card is held to the reader. With an outcome the body has none, and may be empty.
 //
 // In JSON the two durations are numbers, the rest texts. Numbers are whole
 // milliseconds: delayMillis to card.MaxDelay, holdMillis to a minute.
-func readTap(w http.ResponseWriter, r *http.Request) (card.Tap, time.Duration, error) {
+func readTap(w http.ResponseWriter, r *http.Request, outcome card.Outcome) (card.Tap, time.Duration, error) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, tapBodyLimit))
 	if err != nil {
 		return card.Tap{}, 0, errTapForm
 	}
 	kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	var fields map[string]string
-	switch kind {
-	case "application/json":
+	switch {
+	case outcome != "" && len(body) == 0:
+	case kind == "application/json":
 		fields, err = jsonFields(body)
-	case "application/x-www-form-urlencoded":
+	case kind == "application/x-www-form-urlencoded":
 		fields, err = formFields(body)
 	default:
 		err = errTapForm
@@ -42,10 +43,13 @@ func readTap(w http.ResponseWriter, r *http.Request) (card.Tap, time.Duration, e
 	if err != nil {
 		return card.Tap{}, 0, err
 	}
-	tap, hold := card.Tap{}, holdDefault
+	tap, hold := card.Tap{Outcome: outcome}, holdDefault
 	for name, value := range fields {
 		switch name {
 		case "outcome":
+			if outcome != "" {
+				return card.Tap{}, 0, errTapForm
+			}
 			tap.Outcome = card.Outcome(value)
 		case "last4":
 			tap.Last4 = value

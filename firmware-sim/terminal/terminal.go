@@ -11,18 +11,14 @@ import (
 	"time"
 
 	"github.com/galla-pay/galla/agent"
+	"github.com/galla-pay/galla/agent/signals"
 	"github.com/galla-pay/galla/firmware-sim/card"
 	"github.com/galla-pay/galla/protocol"
 )
 
-// Limits of a terminal's power.
-const (
-	// stopLimit bounds how long PowerOff waits for the agent, which promises to
-	// be gone within a second.
-	stopLimit = 5 * time.Second
-	// restartAfter is how long an agent that gave up stays down.
-	restartAfter = 2 * time.Second
-)
+// stopLimit bounds how long PowerOff waits for the agent, which promises to be
+// gone within a second.
+const stopLimit = 5 * time.Second
 
 // readerFile is the card reader's own ledger. The reader is another box than the
 // terminal; it only lies on the same disk.
@@ -30,6 +26,9 @@ const readerFile = "card-reader.jsonl"
 
 // ErrClosed is returned by the switches of a terminal that was closed.
 var ErrClosed = errors.New("the terminal is closed")
+
+// ErrNoCompanion is why there is no picture of a companion.
+var ErrNoCompanion = errors.New("this terminal has no companion panel")
 
 // Config says which terminal it is.
 type Config struct {
@@ -40,6 +39,9 @@ type Config struct {
 	Brokers []string
 	// PanelKind is one of PanelKinds; "" is st7789.
 	PanelKind string
+	// Companion is one of CompanionKinds, a second small panel that says in words
+	// what the terminal does; "" is none.
+	Companion string
 	// DataDir is the terminal's disk: keys, token, spool; the card reader beside
 	// it keeps its ledger there, too. It is made when it is not there. "" takes a
 	// fresh one that Close removes.
@@ -47,6 +49,11 @@ type Config struct {
 	// NoKeys is a terminal that cannot ask its cashier, NoCardReader one that
 	// takes no cards.
 	NoKeys, NoCardReader bool
+	// Wired has keys, keypad, lamp and buzzer emulated electrically, with the
+	// drivers of a real terminal on their pins: a key then takes a tenth of a
+	// second. Otherwise keys go straight to the agent, because test programs press
+	// many.
+	Wired bool
 	// Software is the version that the terminal tells the controller.
 	Software string
 	// Changed is told of every change of the state, one at a time and in order.
@@ -61,7 +68,10 @@ type Terminal struct {
 	cfg     Config
 	ownDisk bool // DataDir is ours to remove
 	network *network
+	flap    flapping
+	wall    wallClock
 	glass   *glass
+	second  *glass // the companion; nil: there is none
 	page    []byte
 	reader  *card.Reader    // nil: there is none
 	life    context.Context // ends with Close
@@ -74,8 +84,11 @@ type Terminal struct {
 	telling sync.Mutex // keeps the calls of Config.Changed in order
 	mu      sync.Mutex
 	status  agent.Status
+	sound   Sound
+	speech  signals.Speech // the last one
 	power   bool
 	keys    chan agent.Key // pressed and not read yet
+	wiring  *wiring        // nil unless it is wired and its agent runs
 	boot    uint64         // counts power cycles; a status of an older one is not heard
 	changed chan struct{}  // closed at the next change
 }
@@ -101,8 +114,13 @@ func New(cfg Config) (*Terminal, error) {
 	}
 	t.life, t.end = context.WithCancel(context.Background())
 	var err error
-	if t.glass, err = newGlass(cfg.PanelKind, t.tellPages); err != nil {
+	if t.glass, err = newGlass(cfg.PanelKind, PanelKinds(), t.tellPages); err != nil {
 		return nil, err
+	}
+	if cfg.Companion != "" {
+		if t.second, err = newGlass(cfg.Companion, CompanionKinds(), t.tellPages); err != nil {
+			return nil, fmt.Errorf("companion %w", err)
+		}
 	}
 	if t.page, err = t.renderPage(); err != nil {
 		return nil, err
@@ -134,6 +152,10 @@ func New(cfg Config) (*Terminal, error) {
 func (t *Terminal) PowerOn() error {
 	t.switches.Lock()
 	defer t.switches.Unlock()
+	return t.powerOn()
+}
+
+func (t *Terminal) powerOn() error {
 	if t.isClosed() {
 		return ErrClosed
 	}
@@ -185,6 +207,9 @@ func (t *Terminal) powerOff() error {
 	})
 	t.stop()
 	t.glass.powerCut()
+	if t.second != nil {
+		t.second.powerCut()
+	}
 	limit := time.NewTimer(stopLimit)
 	defer limit.Stop()
 	select {
@@ -196,16 +221,30 @@ func (t *Terminal) powerOff() error {
 	}
 }
 
-// Network plugs the network in or out. It returns ErrClosed after Close.
+// PowerCycle takes the power away and gives it back: the terminal boots, also
+// when it had none. Its errors are those of PowerOff and PowerOn.
+func (t *Terminal) PowerCycle() error {
+	t.switches.Lock()
+	defer t.switches.Unlock()
+	if t.isClosed() {
+		return ErrClosed
+	}
+	if err := t.powerOff(); err != nil {
+		return err
+	}
+	return t.powerOn()
+}
+
+// Network plugs the network in or out, and ends Flap. It returns ErrClosed after
+// Close.
 func (t *Terminal) Network(on bool) error {
 	t.switches.Lock()
 	defer t.switches.Unlock()
 	if t.isClosed() {
 		return ErrClosed
 	}
-	if t.network.Plug(on) {
-		t.change(func() {})
-	}
+	t.flap.end()
+	t.plug(on)
 	return nil
 }
 
@@ -218,6 +257,7 @@ func (t *Terminal) Close() error {
 		return nil
 	}
 	t.end()
+	t.flap.end()
 	if err := t.powerOff(); err != nil {
 		return err
 	}
@@ -245,6 +285,7 @@ func (t *Terminal) state() State {
 	if t.reader != nil {
 		s.Card = t.reader.Doing()
 	}
+	s.Clock, s.Sound = t.Clock().Offset, t.sound
 	return s
 }
 
@@ -252,8 +293,17 @@ func (t *Terminal) state() State {
 func (t *Terminal) View() View { return t.State().view() }
 
 // PNG returns what is on the glass, pixel for pixel, and the picture's version,
-// which rises with every change. Without power all of it is black.
+// which rises with every change. Without power all of it is black, unless it is
+// paper: that keeps its picture.
 func (t *Terminal) PNG() (picture []byte, version uint64, err error) { return t.glass.PNG() }
+
+// CompanionPNG is PNG of the companion. ErrNoCompanion: there is none.
+func (t *Terminal) CompanionPNG() (picture []byte, version uint64, err error) {
+	if t.second == nil {
+		return nil, 0, ErrNoCompanion
+	}
+	return t.second.PNG()
+}
 
 // Changed returns a channel that is closed at the next change of state or
 // picture. Take the channel first, then look: nothing is missed then.
@@ -298,54 +348,4 @@ func (t *Terminal) hear(boot uint64, status agent.Status) {
 			t.status = status
 		}
 	})
-}
-
-// run is the terminal's computer while it has power: it starts the agent, and
-// starts it again when it gives up.
-func (t *Terminal) run(ctx context.Context, boot uint64) {
-	for {
-		err := t.runAgent(ctx, boot)
-		if ctx.Err() != nil {
-			return
-		}
-		if err == nil {
-			err = errors.New("the agent ended by itself")
-		}
-		t.cfg.Log.Error("agent gave up", "error", err, "restart", restartAfter)
-		t.hear(boot, agent.Status{Mode: protocol.ModeFault, Reason: err.Error(), Since: time.Now()})
-		wait := time.NewTimer(restartAfter)
-		select {
-		case <-ctx.Done():
-			wait.Stop()
-			return
-		case <-wait.C:
-		}
-		t.mu.Lock()
-		t.newKeys()
-		t.mu.Unlock()
-	}
-}
-
-func (t *Terminal) runAgent(ctx context.Context, boot uint64) error {
-	// Closed by the time Run is back, so that the next driver can connect.
-	defer t.glass.close()
-	panel, err := t.glass.open()
-	if err != nil {
-		return fmt.Errorf("open the panel: %w", err)
-	}
-	hardware := agent.Hardware{Panel: panel, Kind: t.glass.kind, Keys: t.hardwareKeys()}
-	if t.reader != nil {
-		hardware.Card = t.reader
-	}
-	return agent.Run(ctx, agent.Config{
-		Identity:   t.cfg.Identity,
-		Controller: t.cfg.Controller,
-		Brokers:    t.cfg.Brokers,
-		DataDir:    t.cfg.DataDir,
-		Enrol:      true,
-		Software:   t.cfg.Software,
-		Dial:       t.network.Dial,
-		Status:     func(s agent.Status) { t.hear(boot, s) },
-		Log:        t.cfg.Log,
-	}, hardware)
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/galla-pay/galla/agent/signals"
 	"github.com/galla-pay/galla/firmware-sim/terminal"
 	"github.com/galla-pay/galla/protocol"
 )
@@ -58,12 +59,12 @@ func TestSaleEnds(t *testing.T) {
 		outcome protocol.Outcome
 		reason  string
 		text    string
-		lamp    terminal.Lamp
+		lamp    signals.Light
 	}{
-		{protocol.OutcomeSucceeded, "", "Received ₹1,23,456.00", terminal.Lamp{Colour: "green", Pattern: "solid"}},
-		{protocol.OutcomeFailed, "UPI:IP08", "Payment failed: UPI:IP08", terminal.Lamp{Colour: "red", Pattern: "three-blinks"}},
-		{protocol.OutcomeExpired, "QR_EXPIRED", "Time over", terminal.Lamp{Colour: "amber", Pattern: "one-blink"}},
-		{protocol.OutcomeCancelled, "CANCELLED_BY_MERCHANT", "Bill cancelled", terminal.Lamp{Colour: "amber", Pattern: "one-blink"}},
+		{protocol.OutcomeSucceeded, "", "Received ₹1,23,456.00", signals.Light{Colour: "green", Pattern: "solid"}},
+		{protocol.OutcomeFailed, "UPI:IP08", "Payment failed: UPI:IP08", signals.Light{Colour: "red", Pattern: "three-blinks"}},
+		{protocol.OutcomeExpired, "QR_EXPIRED", "Time over", signals.Light{Colour: "amber", Pattern: "one-blink"}},
+		{protocol.OutcomeCancelled, "CANCELLED_BY_MERCHANT", "Bill cancelled", signals.Light{Colour: "amber", Pattern: "one-blink"}},
 	} {
 		t.Run(string(tt.outcome), func(t *testing.T) {
 			t.Parallel()
@@ -314,7 +315,7 @@ func TestNewRefuses(t *testing.T) {
 		want string
 	}{
 		{"no identity", terminal.Config{}, protocol.ErrIdentity.Error()},
-		{"an unknown panel", terminal.Config{Identity: someone, PanelKind: "vt100"}, `panel "vt100": known are st7789, ili9341, ili9488, ili9488-landscape`},
+		{"an unknown panel", terminal.Config{Identity: someone, PanelKind: "vt100"}, `panel "vt100": known are st7789, ili9341, ili9488, ili9488-landscape, waveshare2in13v3`},
 		{"a disk that cannot be", terminal.Config{Identity: someone, DataDir: "/dev/null/disk"}, "the terminal's disk: mkdir /dev/null: not a directory"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

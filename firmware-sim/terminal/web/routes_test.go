@@ -162,6 +162,7 @@ func TestAssets(t *testing.T) {
 	handler := web.Routes(web.Assets())
 	for path, contentType := range map[string]string{
 		"/base.css": "text/css; charset=utf-8", "/device.js": "text/javascript; charset=utf-8",
+		"/tones.json": "application/json; charset=utf-8",
 	} {
 		w := httptest.NewRecorder()
 		handler.ServeHTTP(w, httptest.NewRequest("GET", path, nil))
