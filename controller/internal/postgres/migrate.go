@@ -18,6 +18,10 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
+// migrationPause is how long a migration may do nothing before the server takes its
+// transaction for dead: other controllers may wait for its locks meanwhile.
+const migrationPause = "20s"
+
 // Migrate brings the schema up to date and makes room for the months to come;
 // it does nothing where all is there. Any number of controllers may call it at
 // once: one works, the others wait for it, up to a minute.
@@ -25,7 +29,11 @@ func (db *DB) Migrate(ctx context.Context) error {
 	if err := db.migrate(ctx); err != nil {
 		return fmt.Errorf("postgres: migrate: %w", err)
 	}
-	if err := db.addMonths(ctx); err != nil {
+	err := db.addMonths(ctx)
+	if lost(err) { // it stood still for too long while others waited for its locks
+		err = db.addMonths(ctx)
+	}
+	if err != nil {
 		return fmt.Errorf("postgres: migrate: %w", err)
 	}
 	return nil
@@ -41,7 +49,11 @@ func (db *DB) migrate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	conn := stdlib.OpenDB(*db.read.Config().ConnConfig)
+	// A machine that stands still for seconds in the middle of a migration must not
+	// lose it.
+	cfg := db.read.Config().ConnConfig
+	cfg.RuntimeParams["idle_in_transaction_session_timeout"] = migrationPause
+	conn := stdlib.OpenDB(*cfg)
 	defer conn.Close()
 	p, err := goose.NewProvider(goose.DialectPostgres, conn, files, goose.WithSessionLocker(locker),
 		goose.WithDisableGlobalRegistry(true), goose.WithSlog(db.log))

@@ -1,7 +1,11 @@
 package postgres_test
 
 import (
+	"bytes"
 	"fmt"
+	"io"
+	"net"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -59,6 +63,67 @@ func TestControllersMigrateAtOnce(t *testing.T) {
 	}
 	if _, err := db.Directory(t.Context()); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestAMigrationThatPauses: a machine that stands still for three seconds, with the
+// sessions' idle limit of two, goes on where it was.
+func TestAMigrationThatPauses(t *testing.T) {
+	t.Parallel()
+	server, err := url.Parse(testservers.SharedPostgres(t).NewDatabase(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	upstream := server.Host
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	var once sync.Once
+	paused := make(chan struct{})
+	go func() {
+		for {
+			client, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer client.Close()
+				there, err := net.Dial("tcp", upstream)
+				if err != nil {
+					return
+				}
+				defer there.Close()
+				go func() { _, _ = io.Copy(client, there) }()
+				buf := make([]byte, 64<<10)
+				for {
+					n, err := client.Read(buf)
+					if err != nil {
+						return
+					}
+					if bytes.Contains(buf[:n], []byte("CREATE TABLE terminals")) {
+						once.Do(func() {
+							<-time.After(3 * time.Second)
+							close(paused)
+						})
+					}
+					if _, err := there.Write(buf[:n]); err != nil {
+						return
+					}
+				}
+			}()
+		}
+	}()
+	server.Host = l.Addr().String()
+	db := openAt(t, server.String())
+	if err := db.Migrate(t.Context()); err != nil {
+		t.Error(err)
+	}
+	select {
+	case <-paused:
+	default:
+		t.Error("nothing paused")
 	}
 }
 
