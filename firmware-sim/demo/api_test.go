@@ -149,10 +149,10 @@ func (a *api) end(id, status string) {
 // always there.
 func tillStage(t *testing.T, a *api) *stage {
 	t.Helper()
-	s := &stage{told: map[string]string{}, timeline: newTimeline(io.Discard), till: newTill(a.server.URL, "http://127.0.0.1:1/callback")}
+	s := &stage{told: map[string]string{}, timeline: NewTimeline(io.Discard), till: newTill(a.server.URL, "http://127.0.0.1:1/callback")}
 	s.till.client.Transport = &http.Transport{}
 	t.Cleanup(s.till.close)
-	s.controller = newController("", nil, "", a.server.URL, nil)
+	s.controller = NewController("", nil, "", a.server.URL, nil)
 	close(s.controller.ready)
 	return s
 }

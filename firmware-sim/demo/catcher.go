@@ -1,13 +1,16 @@
 package demo
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"sync"
+	"time"
 
+	"github.com/galla-pay/galla/firmware-sim/magic"
 	"github.com/galla-pay/galla/firmware-sim/terminal/web"
 	"github.com/galla-pay/galla/protocol/xverify"
 )
@@ -21,31 +24,44 @@ type Callback struct {
 	Status  Status
 }
 
-// catcher is the merchant's server: it takes callbacks and believes only those
+// Catcher is the merchant's server: it takes callbacks and believes only those
 // that are signed with the merchant's key.
-type catcher struct {
+type Catcher struct {
 	timeline *Timeline
 
 	mu      sync.Mutex
 	got     map[string][]Callback // by merchantTransactionId, in the order they came
 	refused int
 	changed chan struct{}
+
+	// With magic the server behaves as the tail of a payment's amount says; late is
+	// for how long it takes no callback of LateCallback.
+	magic bool
+	late  time.Duration
+	first map[string]time.Time // when the first try came, by merchantTransactionId
 }
 
-func newCatcher(timeline *Timeline) *catcher {
-	return &catcher{timeline: timeline, got: map[string][]Callback{}, changed: make(chan struct{})}
+// callbackLate is how long the merchant's server lets a late callback wait
+// (terminal-ux: the 60-second demo).
+const callbackLate = 30 * time.Second
+
+func NewCatcher(timeline *Timeline) *Catcher {
+	return &Catcher{
+		timeline: timeline, got: map[string][]Callback{}, changed: make(chan struct{}),
+		late: callbackLate, first: map[string]time.Time{},
+	}
 }
 
 // Got returns the callbacks of one payment, and a channel that is closed when
 // any other arrives.
-func (c *catcher) Got(transactionID string) ([]Callback, <-chan struct{}) {
+func (c *Catcher) Got(transactionID string) ([]Callback, <-chan struct{}) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return append([]Callback(nil), c.got[transactionID]...), c.changed
 }
 
 // Refused counts the callbacks that were not believed.
-func (c *catcher) Refused() int {
+func (c *Catcher) Refused() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.refused
@@ -53,7 +69,7 @@ func (c *catcher) Refused() int {
 
 // ServeHTTP takes one callback: 200 when it is believed, 401 UNVERIFIED when
 // its checksum is not ours, 400 BAD_VALUE when it is not a callback.
-func (c *catcher) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (c *Catcher) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	callback, err := readCallback(http.MaxBytesReader(w, r.Body, callbackLimit), r.Header)
 	if err != nil {
 		c.mu.Lock()
@@ -67,6 +83,17 @@ func (c *catcher) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		web.Fail(w, status, code, err.Error())
 		return
 	}
+	if c.misbehaves(w, r, callback) {
+		return
+	}
+	c.take(callback)
+	web.JSON(w, http.StatusOK, struct {
+		Received bool `json:"received"`
+	}{true})
+}
+
+// take keeps a callback.
+func (c *Catcher) take(callback Callback) {
 	c.mu.Lock()
 	id := callback.Status.MerchantTransactionID
 	c.got[id] = append(c.got[id], callback)
@@ -80,9 +107,54 @@ func (c *catcher) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	c.timeline.Add(whoCallback, id, "received: %s %s, event %s, X-VERIFY good%s",
 		callback.Status.Status, callback.Status.Amount, callback.EventID, again)
-	web.JSON(w, http.StatusOK, struct {
-		Received bool `json:"received"`
-	}{true})
+}
+
+// misbehaves does to a callback what the payment's amount says, and reports
+// whether that was all that is done with it.
+func (c *Catcher) misbehaves(w http.ResponseWriter, r *http.Request, callback Callback) bool {
+	b, ok := magic.Of(callback.Status.Amount)
+	if !c.magic || !ok || b.Actor != magic.Merchant {
+		return false
+	}
+	id := callback.Status.MerchantTransactionID
+	c.mu.Lock()
+	began, again := c.first[id]
+	if !again {
+		began = time.Now()
+		c.first[id] = began
+	}
+	c.mu.Unlock()
+	switch {
+	case b.Tail == magic.LateCallback:
+		return !c.holdBack(r.Context(), id, began)
+	case b.Tail == magic.CallbackTwice && !again:
+		c.take(callback)
+		c.timeline.Add(whoCallback, id, "the answer is lost")
+		panic(http.ErrAbortHandler) // the connection breaks
+	case b.Tail == magic.CallbackFails && !again:
+		c.timeline.Add(whoCallback, id, "is answered 500")
+		web.Fail(w, http.StatusInternalServerError, "INTERNAL", "the merchant's server fails once")
+		return true
+	}
+	return false
+}
+
+// holdBack keeps a callback waiting until c.late has passed since the first; it
+// reports false when the sender gave up before.
+func (c *Catcher) holdBack(ctx context.Context, id string, began time.Time) bool {
+	left := c.late - time.Since(began)
+	if left <= 0 {
+		return true
+	}
+	c.timeline.Add(whoCallback, id, "keeps the sender waiting")
+	wait := time.NewTimer(left)
+	defer wait.Stop()
+	select {
+	case <-wait.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // errUnverified says that a callback is not signed with the merchant's key.

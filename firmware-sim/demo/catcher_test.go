@@ -75,7 +75,7 @@ func TestCatcher(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			c := newCatcher(newTimeline(io.Discard))
+			c := NewCatcher(NewTimeline(io.Discard))
 			w := httptest.NewRecorder()
 			c.ServeHTTP(w, tt.request())
 			if w.Code != tt.status {
@@ -94,7 +94,7 @@ func TestCatcher(t *testing.T) {
 
 func TestCatcherTells(t *testing.T) {
 	t.Parallel()
-	c := newCatcher(newTimeline(io.Discard))
+	c := NewCatcher(NewTimeline(io.Discard))
 	none, changed := c.Got("TXN-1")
 	if len(none) != 0 {
 		t.Fatalf("Got = %v", none)

@@ -109,9 +109,9 @@ func TestCheckPaid(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			c := &counter{number: 1, seen: newSightings("T1", newTimeline(io.Discard))}
-			c.seen.add(tt.view)
-			p := &script{stage: &stage{counters: []*counter{c}}, acts: []act{
+			c := &counter{number: 1, seen: NewSightings("T1", NewTimeline(io.Discard))}
+			c.seen.Add(tt.view)
+			p := &script{stage: &stage{}, c: c, acts: []act{
 				{sale: testSale("TXN-1"), status: "SUCCESS"}, {sale: testSale("TXN-2"), status: "FAILED"},
 			}}
 			if err := p.checkPaid(); (err == nil) != tt.ok {

@@ -33,9 +33,9 @@ const (
 // where it was looked for.
 var ErrNoController = errors.New("no controller to start")
 
-// findController returns the program to start: named, or beside the running
+// FindController returns the program to start: named, or beside the running
 // program, or in PATH.
-func findController(named string) (string, error) {
+func FindController(named string) (string, error) {
 	if named != "" {
 		path, err := exec.LookPath(named)
 		if err != nil {
@@ -55,8 +55,8 @@ func findController(named string) (string, error) {
 	return "", fmt.Errorf("%w: galla-controller is neither beside galla-sim nor in PATH; build it, or name it with --controller-bin", ErrNoController)
 }
 
-// controller keeps the controller's process running.
-type controller struct {
+// Controller keeps the controller's process running.
+type Controller struct {
 	bin  string
 	args []string
 	dir  string // where it runs
@@ -73,14 +73,14 @@ type controller struct {
 	gone     chan struct{} // closed when keep gave up
 }
 
-func newController(bin string, args []string, dir, url string, tell func(string, ...any)) *controller {
-	return &controller{bin: bin, args: args, dir: dir, url: url, tell: tell, stopWithin: stopWithin,
+func NewController(bin string, args []string, dir, url string, tell func(string, ...any)) *Controller {
+	return &Controller{bin: bin, args: args, dir: dir, url: url, tell: tell, stopWithin: stopWithin,
 		ready: make(chan struct{}), gone: make(chan struct{})}
 }
 
 // Ready waits until the controller answers /readyz with 200. It returns ctx's
 // error, or why the controller cannot be kept running.
-func (c *controller) Ready(ctx context.Context) error {
+func (c *Controller) Ready(ctx context.Context) error {
 	c.mu.Lock()
 	ready := c.ready
 	c.mu.Unlock()
@@ -103,7 +103,7 @@ func (c *controller) Ready(ctx context.Context) error {
 
 // Restarts counts how often the controller had to be started again, and says
 // when it last became ready.
-func (c *controller) Restarts() (count int, readyAt time.Time) {
+func (c *Controller) Restarts() (count int, readyAt time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.restarts, c.readyAt
@@ -113,7 +113,7 @@ func (c *controller) Restarts() (count int, readyAt time.Time) {
 // It returns nil when ctx ended, after the controller is gone, or why it gave
 // up: the controller ended by itself before it was ready, at its first start or
 // five times in a row. One that is killed is always started again.
-func (c *controller) Keep(ctx context.Context) error {
+func (c *Controller) Keep(ctx context.Context) error {
 	// The child ends with the thread that started it (childAttributes).
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -159,7 +159,7 @@ type life struct {
 }
 
 // live is one life of the process.
-func (c *controller) live(ctx context.Context) life {
+func (c *Controller) live(ctx context.Context) life {
 	logFile, err := os.OpenFile(filepath.Join(c.dir, "controller.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return life{why: err}
@@ -205,7 +205,7 @@ func (c *controller) live(ctx context.Context) life {
 }
 
 // endWith asks process to stop when ctx ends, and kills it when it does not.
-func (c *controller) endWith(ctx context.Context, gone <-chan struct{}, process *os.Process) {
+func (c *Controller) endWith(ctx context.Context, gone <-chan struct{}, process *os.Process) {
 	select {
 	case <-gone:
 		return
@@ -223,7 +223,7 @@ func (c *controller) endWith(ctx context.Context, gone <-chan struct{}, process 
 
 // probe asks /readyz until it answers 200 and then says so. A process that does
 // not get there in time is killed, and late is true.
-func (c *controller) probe(ctx context.Context, began time.Time, process *os.Process) (late bool) {
+func (c *Controller) probe(ctx context.Context, began time.Time, process *os.Process) (late bool) {
 	client := &http.Client{Timeout: 2 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 	limit := time.NewTimer(readyWithin)
 	defer limit.Stop()

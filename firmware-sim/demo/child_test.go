@@ -36,18 +36,18 @@ func (s *said) all() string {
 }
 
 // keep starts a controller that behaves so, and returns a stop that waits.
-func keep(t *testing.T, how string, change func(*controller)) (c *controller, s *said, stop func() error) {
+func keep(t *testing.T, how string, change func(*Controller)) (c *Controller, s *said, stop func() error) {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	addresses, err := freeAddresses("127.0.0.1:0")
+	addresses, err := FreeAddresses("127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	s = &said{}
-	c = newController(self, []string{"be-controller", how, addresses[0]}, t.TempDir(), "http://"+addresses[0], s.tell)
+	c = NewController(self, []string{"be-controller", how, addresses[0]}, t.TempDir(), "http://"+addresses[0], s.tell)
 	if change != nil {
 		change(c)
 	}
@@ -74,7 +74,7 @@ func keep(t *testing.T, how string, change func(*controller)) (c *controller, s 
 	return c, s, stop
 }
 
-func awaitReady(t *testing.T, c *controller) {
+func awaitReady(t *testing.T, c *Controller) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -83,7 +83,7 @@ func awaitReady(t *testing.T, c *controller) {
 	}
 }
 
-func logOf(t *testing.T, c *controller) string {
+func logOf(t *testing.T, c *Controller) string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(c.dir, "controller.log"))
 	if err != nil {
@@ -153,12 +153,12 @@ func TestControllerCannotStart(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name   string
-		change func(*controller)
+		change func(*Controller)
 		want   []string
 	}{
-		{"it dies", func(c *controller) { c.args[1] = "dies" }, []string{"exit status 3", "its last lines:", "cannot open the database"}},
-		{"there is no such program", func(c *controller) { c.bin = filepath.Join(c.dir, "nothing") }, []string{"no such file", "it said nothing"}},
-		{"there is no such directory", func(c *controller) { c.dir = filepath.Join(c.dir, "nowhere") }, []string{"no such file"}},
+		{"it dies", func(c *Controller) { c.args[1] = "dies" }, []string{"exit status 3", "its last lines:", "cannot open the database"}},
+		{"there is no such program", func(c *Controller) { c.bin = filepath.Join(c.dir, "nothing") }, []string{"no such file", "it said nothing"}},
+		{"there is no such directory", func(c *Controller) { c.dir = filepath.Join(c.dir, "nowhere") }, []string{"no such file"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -216,7 +216,7 @@ func TestControllerKilledAtStart(t *testing.T) {
 // One that does not listen to SIGTERM is killed.
 func TestControllerWillNotStop(t *testing.T) {
 	t.Parallel()
-	c, _, stop := keep(t, "ignores SIGTERM", func(c *controller) { c.stopWithin = 50 * time.Millisecond })
+	c, _, stop := keep(t, "ignores SIGTERM", func(c *Controller) { c.stopWithin = 50 * time.Millisecond })
 	awaitReady(t, c)
 	if err := stop(); err != nil {
 		t.Fatalf("Keep = %v", err)
@@ -225,7 +225,7 @@ func TestControllerWillNotStop(t *testing.T) {
 
 func TestReadyEndsWithItsContext(t *testing.T) {
 	t.Parallel()
-	c := newController("nothing", nil, "", "", nil)
+	c := NewController("nothing", nil, "", "", nil)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := c.Ready(ctx); err != context.Canceled {
@@ -240,17 +240,17 @@ func TestFindController(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Setenv("PATH", t.TempDir())
-	if got, err := findController(program); err != nil || got != program {
+	if got, err := FindController(program); err != nil || got != program {
 		t.Errorf("named: %q, %v", got, err)
 	}
-	if _, err := findController(filepath.Join(dir, "nothing")); !errors.Is(err, ErrNoController) || !strings.Contains(err.Error(), "--controller-bin: ") {
+	if _, err := FindController(filepath.Join(dir, "nothing")); !errors.Is(err, ErrNoController) || !strings.Contains(err.Error(), "--controller-bin: ") {
 		t.Errorf("named, but not there: %v", err)
 	}
-	if _, err := findController(""); !errors.Is(err, ErrNoController) {
+	if _, err := FindController(""); !errors.Is(err, ErrNoController) {
 		t.Errorf("nowhere: %v", err)
 	}
 	t.Setenv("PATH", dir)
-	if got, err := findController(""); err != nil || got != program {
+	if got, err := FindController(""); err != nil || got != program {
 		t.Errorf("in PATH: %q, %v", got, err)
 	}
 }

@@ -6,6 +6,15 @@
 // over HTTP and MQTT; it is the till, the customer and the merchant in one, and
 // keeps their three views apart.
 //
+// The terminals have two kinds of panel, a Dynamic-QR display's and an EDC
+// terminal's; the script plays all of its scenes on both.
+//
+// # Magic
+//
+// With Config.Magic sales end by themselves, as the paise of their amounts say
+// (package magic). Of that, what a merchant's server does to a callback is done
+// here, by the catcher. Without it nothing happens by itself.
+//
 // # When the controller dies
 //
 // The controller may be killed at any moment. The demo starts it again on the

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/galla-pay/galla/firmware-sim/magic"
 	"github.com/galla-pay/galla/firmware-sim/terminal/web"
 	"github.com/galla-pay/galla/protocol"
 )
@@ -82,8 +83,12 @@ func (s *stage) servePage(w http.ResponseWriter, r *http.Request) {
 		Version string
 		API     string
 		Devices []device
+		Magic   []magic.Behaviour
 	}
 	data.Version, data.API = s.cfg.Version, s.till.url
+	if s.cfg.Magic {
+		data.Magic = magic.Table()
+	}
 	for _, c := range s.counters {
 		data.Devices = append(data.Devices, device{c.Device(s.base(c)), c.number, c.url})
 	}

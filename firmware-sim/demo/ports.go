@@ -21,10 +21,10 @@ func listen(preferred string) (net.Listener, error) {
 	return net.Listen("tcp", net.JoinHostPort(host, "0"))
 }
 
-// freeAddresses picks an address for each of preferred, as listen does, for a
+// FreeAddresses picks an address for each of preferred, as listen does, for a
 // child process to listen on. All are held until all are chosen, so that no two
 // are the same.
-func freeAddresses(preferred ...string) ([]string, error) {
+func FreeAddresses(preferred ...string) ([]string, error) {
 	var chosen []string
 	for _, address := range preferred {
 		l, err := listen(address)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"github.com/galla-pay/galla/firmware-sim/magic"
 )
 
 // Run runs the demo until ctx ends, or until the script is through. It returns
@@ -51,13 +53,20 @@ func (s *stage) banner() {
 	fmt.Fprintf(out, "galla-sim demo %s: a sandbox, nothing leaves this machine. Ctrl-C stops it.\n\n", s.cfg.Version)
 	fmt.Fprintf(out, "  Page         %s\n", s.pageURL)
 	for _, c := range s.counters {
-		fmt.Fprintf(out, "  Terminal %d   %s   %s\n", c.number, c.url, c.Identity().TerminalID)
+		fmt.Fprintf(out, "  Terminal %d   %s   %s on %s\n", c.number, c.url, c.Identity().TerminalID, c.panel)
 	}
 	fmt.Fprintf(out, "  API          %s\n", s.till.url)
 	fmt.Fprintf(out, "  MQTT         mqtt://%s\n", s.mqtt)
 	fmt.Fprintf(out, "  UPI network  http://%s/ledger  (collect requests to accept@upi, decline@upi ...)\n", s.bank.Addr())
 	fmt.Fprintf(out, "  Key          merchant %s   salt key %s   index %d\n", sandboxMerchant, sandboxKey, sandboxIndex)
 	fmt.Fprintf(out, "  Data         %s\n\n", s.dir)
+	if s.cfg.Magic {
+		fmt.Fprintln(out, "  Sales end by themselves (--magic). What a sale of these paise does:")
+		for _, b := range magic.Table() {
+			fmt.Fprintf(out, "    .%02d  %s; it ends %s\n", int(b.Tail), b.Does, b.Ends)
+		}
+		fmt.Fprintln(out)
+	}
 }
 
 // invite prints a sale to paste, signed and valid as it stands.

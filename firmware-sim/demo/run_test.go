@@ -65,8 +65,8 @@ func TestRunUntilStopped(t *testing.T) {
 		t.Fatalf("Run does not end\n%s", out)
 	}
 	for _, want := range []string{
-		`(?m)^  Page +http://127\.0\.0\.1:\d+$`, `(?m)^  Terminal 1 +http://127\.0\.0\.1:\d+ +testterminal1$`,
-		`(?m)^  Terminal 2 +http://127\.0\.0\.1:\d+ +MST2603301758302811969831$`, `(?m)^  API +http://127\.0\.0\.1:\d+$`,
+		`(?m)^  Page +http://127\.0\.0\.1:\d+$`, `(?m)^  Terminal 1 +http://127\.0\.0\.1:\d+ +testterminal1 on st7789$`,
+		`(?m)^  Terminal 2 +http://127\.0\.0\.1:\d+ +MST2603301758302811969831 on ili9488$`, `(?m)^  API +http://127\.0\.0\.1:\d+$`,
 		`(?m)^  MQTT +mqtt://127\.0\.0\.1:\d+$`, `sandbox-merchant-key`,
 		`curl -s http://127\.0\.0\.1:\d+/v1/payment/init`, `X-VERIFY: [0-9a-f]{64}###1`,
 	} {
@@ -173,7 +173,7 @@ func viewOf(mode protocol.Mode, id string) terminal.View {
 // may have been there only for a moment.
 func TestSightings(t *testing.T) {
 	t.Parallel()
-	s := newSightings("T1", newTimeline(io.Discard))
+	s := NewSightings("T1", NewTimeline(io.Discard))
 	sale := testSale("TXN-1")
 	idle := viewOf("idle", "")
 	for _, v := range []protocol.Mode{"starting", "offline", "idle", "presenting", "checking", "idle"} {
@@ -183,8 +183,8 @@ func TestSightings(t *testing.T) {
 		}
 		view := viewOf(v, id)
 		view.SinceMs = 7
-		s.add(view)
-		s.add(view) // said twice is seen once
+		s.Add(view)
+		s.Add(view) // said twice is seen once
 	}
 	if n := s.Count(); n != 6 {
 		t.Fatalf("%d sightings, want 6", n)
@@ -204,7 +204,7 @@ func TestSightings(t *testing.T) {
 	mark := s.Count()
 	go func() { found <- s.Await(t.Context(), mark, ready) }()
 	idle.Link = true
-	s.add(idle)
+	s.Add(idle)
 	if err := <-found; err != nil {
 		t.Fatal(err)
 	}
@@ -223,14 +223,14 @@ func TestSightings(t *testing.T) {
 func TestSightingsBeforeTheMark(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := newSightings("T1", newTimeline(io.Discard))
-		s.add(viewOf("presenting", "TXN-1"))
+		s := NewSightings("T1", NewTimeline(io.Discard))
+		s.Add(viewOf("presenting", "TXN-1"))
 		ctx, giveUp := context.WithCancel(t.Context())
 		missed := make(chan error, 1)
 		go func() { missed <- s.Await(ctx, 1, presents(testSale("TXN-1"))) }()
 		for _, mode := range []protocol.Mode{"checking", "idle", "offline"} {
 			synctest.Wait() // it has looked at all that there is
-			s.add(viewOf(mode, ""))
+			s.Add(viewOf(mode, ""))
 		}
 		synctest.Wait()
 		giveUp()

@@ -8,9 +8,9 @@ import (
 	"github.com/galla-pay/galla/protocol"
 )
 
-// sightings is everything that was seen of one terminal, in order. Nothing that
+// Sightings is everything that was seen of one terminal, in order. Nothing that
 // was shown only for a moment is missed.
-type sightings struct {
+type Sightings struct {
 	who      string
 	timeline *Timeline
 
@@ -19,13 +19,13 @@ type sightings struct {
 	changed chan struct{}
 }
 
-func newSightings(who string, timeline *Timeline) *sightings {
-	return &sightings{who: who, timeline: timeline, changed: make(chan struct{})}
+func NewSightings(who string, timeline *Timeline) *Sightings {
+	return &Sightings{who: who, timeline: timeline, changed: make(chan struct{})}
 }
 
-// add is terminal.Config.Changed: it keeps what differs from the last one and
+// Add is terminal.Config.Changed: it keeps what differs from the last one and
 // writes mode changes into the timeline.
-func (s *sightings) add(view terminal.View) {
+func (s *Sightings) Add(view terminal.View) {
 	s.mu.Lock()
 	view.SinceMs, view.LeftMs = 0, 0
 	var last terminal.View
@@ -52,7 +52,7 @@ func (s *sightings) add(view terminal.View) {
 }
 
 // Count says how much was seen so far: a mark for Await.
-func (s *sightings) Count() int {
+func (s *Sightings) Count() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.all)
@@ -60,14 +60,14 @@ func (s *sightings) Count() int {
 
 // After returns what was seen after the mark, and a channel that is closed at
 // the next sighting.
-func (s *sightings) After(mark int) ([]terminal.View, <-chan struct{}) {
+func (s *Sightings) After(mark int) ([]terminal.View, <-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return append([]terminal.View(nil), s.all[mark:]...), s.changed
 }
 
 // Has reports whether anything like that was ever seen.
-func (s *sightings) Has(like func(terminal.View) bool) bool {
+func (s *Sightings) Has(like func(terminal.View) bool) bool {
 	all, _ := s.After(0)
 	for _, view := range all {
 		if like(view) {
@@ -78,7 +78,7 @@ func (s *sightings) Has(like func(terminal.View) bool) bool {
 }
 
 // Await returns when something like that is seen after the mark, or ctx's error.
-func (s *sightings) Await(ctx context.Context, mark int, like func(terminal.View) bool) error {
+func (s *Sightings) Await(ctx context.Context, mark int, like func(terminal.View) bool) error {
 	for {
 		views, changed := s.After(mark)
 		for _, view := range views {
@@ -99,11 +99,7 @@ func (s *sightings) Await(ctx context.Context, mark int, like func(terminal.View
 
 func ready(v terminal.View) bool { return v.Mode == protocol.ModeIdle && v.Link }
 
-func presents(sale Sale) func(terminal.View) bool {
-	return func(v terminal.View) bool {
-		return v.Mode == protocol.ModePresenting && v.MerchantTransactionID == sale.TransactionID && v.AmountPaise == sale.Amount
-	}
-}
+func presents(sale Sale) func(terminal.View) bool { return mode(sale, protocol.ModePresenting) }
 
 func shows(sale Sale, outcome protocol.Outcome) func(terminal.View) bool {
 	return func(v terminal.View) bool {

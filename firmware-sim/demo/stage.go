@@ -12,10 +12,13 @@ import (
 	"path/filepath"
 	"sync"
 
+	"github.com/galla-pay/galla/firmware-sim/magic"
+	"github.com/galla-pay/galla/firmware-sim/magic/wallet"
 	"github.com/galla-pay/galla/firmware-sim/npci"
 	"github.com/galla-pay/galla/firmware-sim/terminal"
 	"github.com/galla-pay/galla/firmware-sim/terminal/web"
 	"github.com/galla-pay/galla/protocol"
+	"github.com/galla-pay/galla/protocol/merchantapi"
 	"github.com/google/uuid"
 )
 
@@ -28,9 +31,12 @@ type Config struct {
 	// DataDir keeps database, logs and the terminals' disks; "" takes a fresh
 	// directory that is removed at the end.
 	DataDir string
-	// Script plays the four sales without a person and checks them; else the
-	// demo runs until its context ends.
+	// Script plays every scene on both panels without a person and checks them;
+	// else the demo runs until its context ends.
 	Script bool
+	// Magic makes sales end by themselves, as the paise of their amounts say
+	// (package magic).
+	Magic bool
 	// Version is shown, and told by the terminals.
 	Version string
 	// Out gets the addresses and the timeline.
@@ -60,13 +66,18 @@ func identities() []protocol.Identity {
 	}
 }
 
+// panelKinds are the panels of the two: a Dynamic-QR display's and an EDC
+// terminal's (terminal-ux: the screens of 240x320 and 320x480).
+func panelKinds() []string { return []string{"st7789", "ili9488"} }
+
 // counter is one terminal on the counter, with its own HTTP side.
 type counter struct {
 	*terminal.Terminal
 	number   int    // 1, 2
+	panel    string // its panel's kind
 	url      string // base URL of its HTTP side
 	listener net.Listener
-	seen     *sightings
+	seen     *Sightings
 }
 
 // panelURL is where a phone looks at the glass.
@@ -79,8 +90,8 @@ type stage struct {
 	dir        string
 	ownDir     bool
 	timeline   *Timeline
-	catcher    *catcher
-	controller *controller
+	catcher    *Catcher
+	controller *Controller
 	till       *till
 	phones     *customers
 	counters   []*counter
@@ -97,15 +108,16 @@ type stage struct {
 
 // open makes everything that can fail before anything runs.
 func open(cfg Config) (s *stage, err error) {
-	bin, err := findController(cfg.ControllerBin)
+	bin, err := FindController(cfg.ControllerBin)
 	if err != nil {
 		return nil, err
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	s = &stage{cfg: cfg, run: uuid.NewString(), told: map[string]string{}, timeline: newTimeline(cfg.Out)}
-	s.catcher = newCatcher(s.timeline)
+	s = &stage{cfg: cfg, run: uuid.NewString(), told: map[string]string{}, timeline: NewTimeline(cfg.Out)}
+	s.catcher = NewCatcher(s.timeline)
+	s.catcher.magic = cfg.Magic
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.close())
@@ -126,7 +138,7 @@ func open(cfg Config) (s *stage, err error) {
 	if s.bank, err = listen(or(cfg.Network, defaultNetwork)); err != nil {
 		return s, fmt.Errorf("the UPI network: %w", err)
 	}
-	addresses, err := freeAddresses(or(cfg.HTTP, defaultHTTP), or(cfg.MQTT, defaultMQTT))
+	addresses, err := FreeAddresses(or(cfg.HTTP, defaultHTTP), or(cfg.MQTT, defaultMQTT))
 	if err != nil {
 		return s, err
 	}
@@ -138,7 +150,7 @@ func open(cfg Config) (s *stage, err error) {
 	}
 	s.till = newTill(url, s.pageURL+"/callback")
 	s.phones = newCustomers(url, books)
-	s.controller = newController(bin, []string{
+	s.controller = NewController(bin, []string{
 		"serve",
 		"--listen", addresses[0],
 		"--mqtt-listen", addresses[1],
@@ -177,9 +189,10 @@ func (s *stage) openCounter(i int) error {
 	}
 	s.counters = append(s.counters, &counter{
 		number:   i + 1,
+		panel:    panelKinds()[i],
 		url:      "http://" + listener.Addr().String(),
 		listener: listener,
-		seen:     newSightings(fmt.Sprintf("terminal %d", i+1), s.timeline),
+		seen:     NewSightings(fmt.Sprintf("terminal %d", i+1), s.timeline),
 	})
 	return nil
 }
@@ -189,9 +202,10 @@ func (s *stage) equip(c *counter) (err error) {
 	c.Terminal, err = terminal.New(terminal.Config{
 		Identity:   identities()[c.number-1],
 		Controller: s.till.url,
+		PanelKind:  c.panel,
 		DataDir:    filepath.Join(s.dir, fmt.Sprintf("terminal-%d", c.number)),
 		Software:   "galla-sim " + s.cfg.Version,
-		Changed:    c.seen.add,
+		Changed:    c.seen.Add,
 		Log:        s.cfg.Log,
 	})
 	return err
@@ -217,6 +231,34 @@ func (s *stage) start(ctx, running context.Context) error {
 		if err := c.PowerOn(); err != nil {
 			return err
 		}
+	}
+	if s.cfg.Magic {
+		return s.enchant(running)
+	}
+	return nil
+}
+
+// enchant makes sales on both terminals end by themselves until running ends.
+func (s *stage) enchant(running context.Context) error {
+	till, err := merchantapi.New(merchantapi.Config{
+		BaseURL: s.till.url, MerchantID: sandboxMerchant, SaltKey: sandboxKey, SaltIndex: sandboxIndex,
+		CallbackURL: s.till.callback, HTTP: s.till.client,
+	})
+	if err != nil {
+		return err
+	}
+	for _, c := range s.counters {
+		s.started.Go(func() {
+			magic.Run(running, magic.Config{
+				Terminal: c.Terminal,
+				Wallet:   &wallet.Wallet{Network: s.phones.network},
+				Till:     till,
+				NewID:    newTransactionID,
+				Tell: func(who magic.Actor, payment, what string) {
+					s.timeline.Add(whoMagic, payment, "%s: %s", who, what)
+				},
+			})
+		})
 	}
 	return nil
 }

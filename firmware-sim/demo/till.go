@@ -45,7 +45,16 @@ type Sale struct {
 	Terminal      protocol.Identity
 	TransactionID string
 	Amount        protocol.Paise
-	ExpiresIn     int // seconds
+	ExpiresIn     int // seconds; of a Dynamic-QR display alone
+	EDC           *EDC
+}
+
+// EDC makes a sale one for an EDC terminal; nil is one for a Dynamic-QR display.
+type EDC struct {
+	Modes      []string // CARD, DQR
+	AutoAccept bool     // the cashier is not asked
+	// ShortOrderID makes it an OPEN order, which a terminal of the store pulls.
+	ShortOrderID string
 }
 
 // Status is the data of a status answer and of a callback, as far as the demo
@@ -86,16 +95,27 @@ type envelope struct {
 
 // request returns the base64 body of the sale and its X-VERIFY.
 func (s Sale) request() (body, verify string, err error) {
-	fields, err := json.Marshal(map[string]any{
+	payload := map[string]any{
 		"merchantId":            s.Terminal.MerchantID,
 		"storeId":               s.Terminal.StoreID,
 		"terminalId":            s.Terminal.TerminalID,
 		"merchantTransactionId": s.TransactionID,
 		"orderId":               "ORDER-" + s.TransactionID,
 		"amount":                s.Amount,
-		"solutionType":          "DQR_DEVICE",
-		"expiresIn":             s.ExpiresIn,
-	})
+	}
+	switch {
+	case s.EDC == nil:
+		payload["solutionType"], payload["expiresIn"] = "DQR_DEVICE", s.ExpiresIn
+	case s.EDC.ShortOrderID != "":
+		delete(payload, "terminalId")
+		payload["integrationMappingType"], payload["shortOrderId"] = "OPEN", s.EDC.ShortOrderID
+	default:
+		payload["integrationMappingType"] = "ONE_TO_ONE"
+	}
+	if s.EDC != nil {
+		payload["solutionType"], payload["paymentModes"], payload["autoAccept"] = "EDC", s.EDC.Modes, s.EDC.AutoAccept
+	}
+	fields, err := json.Marshal(payload)
 	if err != nil {
 		return "", "", err
 	}
@@ -134,6 +154,15 @@ func (t *till) Status(ctx context.Context, transactionID string) (Status, error)
 		return Status{}, fmt.Errorf("status of %s answers for %s of %s", transactionID, status.MerchantTransactionID, status.MerchantID)
 	}
 	return status, nil
+}
+
+// Cancel takes the request back. It returns the code, SUCCESS or
+// CANCEL_REQUESTED; *Refused when the payment has ended otherwise, or
+// ErrAnswerLost.
+func (t *till) Cancel(ctx context.Context, transactionID string) (code string, err error) {
+	path := "/v1/payment/" + sandboxMerchant + "/" + transactionID + "/cancel"
+	answer, err := t.do(ctx, http.MethodPut, path, xverify.Header("", path, sandboxKey, sandboxIndex), nil)
+	return answer.Code, err
 }
 
 func (t *till) do(ctx context.Context, method, path, verify string, body []byte) (envelope, error) {

@@ -12,8 +12,10 @@ const (
 	whoDemo       = "demo"
 	whoController = "controller"
 	whoTill       = "till"
+	whoCashier    = "cashier"
 	whoPhone      = "phone"
 	whoCallback   = "callback"
+	whoMagic      = "magic"
 )
 
 // keepEntries bounds what a page that comes late is told.
@@ -42,7 +44,7 @@ type Timeline struct {
 	changed chan struct{}
 }
 
-func newTimeline(out io.Writer) *Timeline {
+func NewTimeline(out io.Writer) *Timeline {
 	return &Timeline{out: out, began: map[string]time.Time{}, changed: make(chan struct{})}
 }
 
@@ -81,6 +83,13 @@ func (e Entry) String() string {
 		line += e.Payment + "  "
 	}
 	return line + e.What
+}
+
+// Began says when the first entry about the payment was made; zero: there is none.
+func (l *Timeline) Began(payment string) time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.began[payment]
 }
 
 // After returns the entries that are newer than n, and a channel that is closed

@@ -13,7 +13,7 @@ func TestTimeline(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
-		line := newTimeline(&out)
+		line := NewTimeline(&out)
 		line.Add(whoController, "", "ready after %d ms", 12)
 		time.Sleep(250 * time.Millisecond)
 		line.Add(whoTill, "TXN-1", "asks")
@@ -52,7 +52,7 @@ func TestTimeline(t *testing.T) {
 // A page that comes late is told the newest, with their numbers.
 func TestTimelineKeepsTheNewest(t *testing.T) {
 	t.Parallel()
-	line := newTimeline(&bytes.Buffer{})
+	line := NewTimeline(&bytes.Buffer{})
 	for range keepEntries + 7 {
 		line.Add(whoTill, "", "asks")
 	}
@@ -95,7 +95,7 @@ func TestListen(t *testing.T) {
 
 func TestFreeAddresses(t *testing.T) {
 	t.Parallel()
-	got, err := freeAddresses("127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0")
+	got, err := FreeAddresses("127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0")
 	if err != nil || len(got) != 3 || got[0] == got[1] || got[1] == got[2] || got[0] == got[2] {
 		t.Fatalf("freeAddresses = %v, %v", got, err)
 	}
@@ -106,7 +106,7 @@ func TestFreeAddresses(t *testing.T) {
 		}
 		_ = l.Close()
 	}
-	if _, err := freeAddresses("127.0.0.1:0", "nowhere"); err == nil {
+	if _, err := FreeAddresses("127.0.0.1:0", "nowhere"); err == nil {
 		t.Fatal("a bad address is accepted")
 	}
 }

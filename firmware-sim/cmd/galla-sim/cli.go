@@ -41,9 +41,12 @@ type cli struct {
 	Phone    struct {
 		Pay payCommand `cmd:"" help:"Scan the QR on a terminal's panel and pay it."`
 	} `cmd:"" help:"Be the customer."`
-	Npci        npciCommand    `cmd:"" help:"Be the UPI network and the customers' banks: collect requests, refunds, questions."`
-	Demo        demoCommand    `cmd:"" help:"Run controller, two terminals, a till, a phone and a callback catcher on this machine."`
-	VersionVerb versionCommand `cmd:"" name:"version" help:"Print the version."`
+	Card        cardCommand     `cmd:"" help:"Be a card reader beside a terminal: over TCP or a serial line."`
+	Npci        npciCommand     `cmd:"" help:"Be the UPI network and the customers' banks: collect requests, refunds, questions."`
+	Demo        demoCommand     `cmd:"" help:"Run controller, two terminals, a till, a phone and a callback catcher on this machine."`
+	Fleet       fleetCommand    `cmd:"" help:"Run many terminals at once: real agents, with power cuts, network cuts and sales."`
+	Scenario    scenarioCommand `cmd:"" help:"Play scripted mishaps: what people do, what breaks, what has to be seen."`
+	VersionVerb versionCommand  `cmd:"" name:"version" help:"Print the version."`
 }
 
 const about = `Galla without hardware, bank or shop.
