@@ -30,11 +30,13 @@ func TestPages(t *testing.T) {
 	demo, chromium := showDemo(t, "127.0.0.1:0"), openBrowser(t)
 
 	t.Run("load whole and from this machine alone", func(t *testing.T) {
-		for _, url := range []string{demo.page, demo.terminals[0], demo.terminals[1]} {
+		for url, panels := range map[string]string{
+			demo.page: "240x320 320x480", demo.terminals[0]: "240x320", demo.terminals[1]: "320x480",
+		} {
 			p := chromium.open(t, url+"/", 1280)
 			p.await(`[...document.querySelectorAll('.says')].every((says) => says.textContent === 'Ready')`)
 			p.await(`[...document.querySelectorAll('.link')].every((link) => link.textContent === 'linked')`)
-			p.await(`[...document.images].every((panel) => panel.naturalWidth === 240 && panel.naturalHeight === 320)`)
+			p.await(`[...document.images].map((panel) => panel.naturalWidth + 'x' + panel.naturalHeight).join(' ') === '` + panels + `'`)
 			if p.ask(`document.images.length > 0 && document.title.length > 0 && stale.hidden`) != "true" {
 				t.Errorf("%s shows:\n%s", url, p.text())
 			}

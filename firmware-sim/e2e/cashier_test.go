@@ -17,6 +17,7 @@ func keysCommand(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: keys NAME KEY...")
 	}
 	tm := of(ts).terminal(ts, args[0])
+	tm.watcher.moves()
 	for _, key := range args[1:] {
 		if err := tm.press(key); err != nil {
 			ts.Fatalf("%s: %v", args[0], err)
@@ -43,6 +44,7 @@ func tapCommand(ts *testscript.TestScript, neg bool, args []string) {
 		form.Set(key, value)
 	}
 	tm := of(ts).terminal(ts, args[0])
+	tm.watcher.moves()
 	status, body := post(context.Background(), tm.url+"/card/tap", form.Encode(), "Content-Type", "application/x-www-form-urlencoded")
 	if status != http.StatusOK {
 		ts.Fatalf("tap: %d %s", status, body)
@@ -75,12 +77,9 @@ func raceCommand(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	winner, losers := "", []string{}
 	for _, name := range args[1:] {
-		var s seen
 		tm := h.terminal(ts, name)
-		until(ts, tm.process, name+" is answered", func(ctx context.Context) (string, bool) {
-			var body string
-			s, body = look(ctx, tm)
-			return body, s.Mode == "prompting" || s.Keypad.Outcome != ""
+		s := tm.watcher.await(ts, tm, name+" is answered", func(s seen) bool {
+			return s.Mode == "prompting" || s.Keypad.Outcome != ""
 		})
 		switch {
 		case s.Mode != "prompting":

@@ -21,8 +21,8 @@ type customer struct {
 	pay     npci.ReqPay
 }
 
-// scan reads the QR on a terminal and asks for a token.
-func (h *house) scan(ts *testscript.TestScript, name string) customer {
+// scan reads the QR on a terminal and asks for a token, the controller or a network.
+func (h *house) scan(ts *testscript.TestScript, name, network string) customer {
 	status, picture := get(context.Background(), h.terminal(ts, name).url+"/panel.png")
 	if status != http.StatusOK {
 		ts.Fatalf("panel.png: %d", status)
@@ -31,26 +31,29 @@ func (h *house) scan(ts *testscript.TestScript, name string) customer {
 	ts.Check(err)
 	link, err := upiuri.Parse(text)
 	ts.Check(err)
-	network := &npci.Client{BaseURL: h.url(), OrgID: link.OrgID}
-	quoted, err := network.ValidateQR(context.Background(), npci.ReqValQr{
+	client := &npci.Client{BaseURL: network, OrgID: link.OrgID}
+	quoted, err := client.ValidateQR(context.Background(), npci.ReqValQr{
 		Amount: link.AM, Curr: link.CU, MCC: link.MC, RefURL: base64.StdEncoding.EncodeToString([]byte(text)),
 	})
 	ts.Check(err)
 	if quoted.Status != "00" {
 		ts.Fatalf("the QR is refused: %s %s", quoted.Status, quoted.Message)
 	}
-	return customer{network: network, pay: npci.ReqPay{
+	return customer{network: client, pay: npci.ReqPay{
 		VerToken: quoted.VerToken, Amount: link.AM, Curr: link.CU, PayerAddr: phone.Payer, PayeeAddr: link.PA,
 	}}
 }
 
-// customerCommand: customer scans NAME gets a token for the QR on a terminal;
-// customer pays uses it; [!] customer pays must be refused.
+// customerCommand: customer scans NAME [NETWORK] gets a token for the QR on a
+// terminal, through a network if its URL is given; customer pays uses it; [!]
+// customer pays must be refused.
 func customerCommand(ts *testscript.TestScript, neg bool, args []string) {
 	h := of(ts)
 	switch {
 	case len(args) == 2 && args[0] == "scans" && !neg:
-		h.customer = h.scan(ts, args[1])
+		h.customer = h.scan(ts, args[1], h.url())
+	case len(args) == 3 && args[0] == "scans" && !neg:
+		h.customer = h.scan(ts, args[1], args[2])
 	case len(args) == 1 && args[0] == "pays" && h.customer.network != nil:
 		paid, err := h.customer.network.Pay(context.Background(), h.customer.pay)
 		ts.Check(err)
@@ -58,7 +61,7 @@ func customerCommand(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Fatalf("the customer is answered %s %s %s", paid.Status, paid.Result, paid.Message)
 		}
 	default:
-		ts.Fatalf("usage: customer scans NAME, then [!] customer pays")
+		ts.Fatalf("usage: customer scans NAME [NETWORK], then [!] customer pays")
 	}
 }
 
@@ -76,7 +79,7 @@ func collideCommand(ts *testscript.TestScript, neg bool, args []string) {
 		id := fmt.Sprint(args[1], n)
 		posCommand(ts, false, []string{id, "1.00"})
 		awaitCommand(ts, false, []string{args[0], "mode=presenting", "id=" + id})
-		buyer := h.scan(ts, args[0])
+		buyer := h.scan(ts, args[0], h.url())
 		var paid npci.RespPay
 		var err error
 		var taken answer

@@ -4,7 +4,25 @@
 // the commands they use are in the tests' own files.
 //
 // Every session runs on both stacks and knows of neither; one that needs a
-// certificate at the broker, which only the embedded one has here, says so. What
-// an operator does in them is typed as an operator types it: exec
-// galla-controller ..., with the session's database in the environment.
+// certificate at the broker, which only the embedded one has here, or two
+// controllers, which need a broker of their own, says so. What an operator does in
+// them is typed as an operator types it: exec galla-controller ..., with the
+// session's database in the environment.
+//
+// # The failure matrix
+//
+// The sessions s02 to s10 are its steps, r08 to r24 its races and odd cases; each of
+// their sections that begins with a cell's name, "# S5.B: ", is that cell.
+// testdata/matrix.golden says of every cell that is the terminal's what shows it, and
+// TestFailureMatrix that it is there. The session day is a cashier's whole day, at
+// whose end all books agree.
+//
+// # Time
+//
+// No session depends on how fast anything is: what must come is waited for with
+// patience, and the log says how long it took. A terminal's states are all kept as
+// they come, so that none is missed that lasts for seconds only, and what must not
+// come is looked for among all of them. What is over after a time of its own, a QR
+// or a bank's answer, is given so much of it that a machine may stand still
+// meanwhile.
 package e2e

@@ -17,7 +17,7 @@ import (
 )
 
 // sideBySide is how many sessions run at once at least, unless -parallel says.
-const sideBySide = 6
+const sideBySide = 10
 
 // binaries is the folder that holds the programs under test, built once.
 var binaries string
@@ -108,8 +108,18 @@ func sessions(t *testing.T, larger bool, build func(testing.TB, context.Context)
 			"terminal":     terminalCommand,
 			"power":        flip("power"),
 			"network":      flip("network"),
+			"flap":         flapCommand,
+			"clock":        clockCommand,
+			"left":         leftCommand,
+			"pause":        pauseCommand,
+			"resume":       resumeCommand,
+			"reboot":       rebootCommand,
+			"second":       secondCommand,
+			"wake":         wakeCommand,
 			"await":        awaitCommand,
 			"never":        neverCommand,
+			"stays":        staysCommand,
+			"times":        timesCommand,
 			"qr":           qrCommand,
 			"qr-same":      sameCommand,
 			"altered":      alteredCommand,
@@ -149,6 +159,7 @@ func sessions(t *testing.T, larger bool, build func(testing.TB, context.Context)
 			"intruder":     intruderCommand,
 			"forge":        forgeCommand,
 			"balance":      balanceCommand,
+			"closes":       closesCommand,
 			"readme":       readmeCommand,
 			"sample":       sampleCommand,
 			"storm":        stormCommand,

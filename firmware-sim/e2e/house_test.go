@@ -2,7 +2,7 @@ package e2e
 
 import (
 	"context"
-	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -28,20 +28,24 @@ type house struct {
 	dir        string
 	http, mqtt string // the controller's addresses, kept over restarts
 	controller *process
-	network    string // the address of the UPI network
+	first      *process // the older one, while there are two
+	firstHTTP  string   // and its address
+	network    string   // the address of the UPI network
 	npci       *process
 	terminals  map[string]*terminal
 	catcher    *catcher // the merchant's server
 	desk       *catcher // a POS under development, which no controller can call
 	customer   customer
 	tills      map[string]*till
-	noise      int // sales that only made traffic
+	asked      []asked // for the end of the day
+	noise      int     // sales that only made traffic
 }
 
 type terminal struct {
 	*process
-	id  protocol.Identity
-	url string
+	id      protocol.Identity
+	url     string
+	watcher *watcher
 }
 
 func newHouse(t testing.TB, s *stack, env *testscript.Env) *house {
@@ -76,28 +80,20 @@ func (h *house) url() string {
 
 func (h *house) sealKey() string { return filepath.Join(h.dir, "seal.key") }
 
-// stop ends everything; a controller that still runs must stop in good order.
+// stop ends everything; a controller that still runs must stop in good order. A
+// failure report has the end of what each program said.
 func (h *house) stop() {
-	for name, tm := range h.terminals {
-		if err := tm.stop(syscall.SIGTERM); err != nil {
-			h.t.Errorf("terminal %s: %v", name, err)
-		}
+	programs := h.programs()
+	for _, tm := range h.terminals {
+		tm.watcher.end()
 	}
-	for _, p := range []*process{h.controller, h.npci} {
-		if err := p.stop(syscall.SIGTERM); err != nil {
-			h.t.Error(err)
+	for _, name := range slices.Sorted(maps.Keys(programs)) {
+		if err := programs[name].stop(syscall.SIGTERM); err != nil {
+			h.t.Errorf("%s: %v", name, err)
 		}
 	}
 	if h.t.Failed() {
-		if h.controller != nil {
-			h.t.Logf("controller:\n%s", h.controller.out)
-		}
-		if h.npci != nil {
-			h.t.Logf("npci:\n%s", h.npci.out)
-		}
-		for name, tm := range h.terminals {
-			h.t.Logf("terminal %s:\n%s", name, tm.out)
-		}
+		h.report()
 	}
 }
 
@@ -118,7 +114,7 @@ func controllerCommand(ts *testscript.TestScript, neg bool, args []string) {
 	case "stop":
 		ts.Check(h.controller.stop(syscall.SIGTERM))
 		if code := h.controller.cmd.ProcessState.ExitCode(); code != 0 {
-			ts.Fatalf("a stop in good order ended with %d:\n%s", code, h.controller.out)
+			ts.Fatalf("a stop in good order ended with %d:\n%s", code, h.controller.out.tail())
 		}
 		h.controller = nil
 	case "kill":
@@ -207,7 +203,7 @@ func terminalCommand(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	p, err := start(filepath.Join(binaries, "galla-sim"), flags...)
 	ts.Check(err)
-	h.terminals[args[0]] = &terminal{p, id, "http://" + address}
+	h.terminals[args[0]] = &terminal{p, id, "http://" + address, watch("http://" + address)}
 	ts.Setenv(args[0], "http://"+address)
 }
 
@@ -217,18 +213,4 @@ func (h *house) terminal(ts *testscript.TestScript, name string) *terminal {
 		ts.Fatalf("there is no terminal %s", name)
 	}
 	return tm
-}
-
-// flip makes the commands power NAME on|off and network NAME on|off.
-func flip(which string) func(*testscript.TestScript, bool, []string) {
-	return func(ts *testscript.TestScript, neg bool, args []string) {
-		if neg || len(args) != 2 {
-			ts.Fatalf("usage: %s NAME on|off", which)
-		}
-		tm := of(ts).terminal(ts, args[0])
-		url := fmt.Sprintf("%s/%s/%s", tm.url, which, args[1])
-		if status, body := post(context.Background(), url, ""); status/100 != 2 {
-			ts.Fatalf("%s: %d %s", url, status, body)
-		}
-	}
 }

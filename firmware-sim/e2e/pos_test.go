@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -88,6 +89,9 @@ func (r *request) send(ts *testscript.TestScript, h *house, path string) answer 
 	encoded := xverify.EncodeBody(body)
 	a := h.signed(context.Background(), http.MethodPost, path, encoded, `{"request":"`+encoded+`"}`, r.by)
 	demand(ts, path+" of "+id, a, r.code)
+	if amount, is := r.payload["amount"].(protocol.Paise); is && path == initPath && r.code == "SUCCESS" {
+		h.asked = append(h.asked, asked{id, amount})
+	}
 	return a
 }
 
@@ -99,9 +103,29 @@ type answer struct {
 }
 
 // signed sends a request with its X-VERIFY: encoded is what it signs beside the
-// path.
+// path. A controller that is busy, 503, has changed nothing, and is asked again.
 func (h *house) signed(ctx context.Context, method, path, encoded, body string, by signer) answer {
-	r, err := http.NewRequestWithContext(ctx, method, h.url()+path, strings.NewReader(body))
+	return h.signedAt(ctx, h.url(), method, path, encoded, body, by)
+}
+
+func (h *house) signedAt(ctx context.Context, base, method, path, encoded, body string, by signer) answer {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for {
+		a := h.once(ctx, base, method, path, encoded, body, by)
+		if a.status != http.StatusServiceUnavailable {
+			return a
+		}
+		select {
+		case <-time.After(100 * time.Millisecond):
+		case <-ctx.Done():
+			return a
+		}
+	}
+}
+
+func (h *house) once(ctx context.Context, base, method, path, encoded, body string, by signer) answer {
+	r, err := http.NewRequestWithContext(ctx, method, base+path, strings.NewReader(body))
 	if err != nil {
 		return answer{body: err.Error()}
 	}

@@ -48,6 +48,7 @@ func (p *process) stop(sig syscall.Signal) error {
 	if p == nil {
 		return nil
 	}
+	_ = p.cmd.Process.Signal(syscall.SIGCONT) // where it was stopped
 	_ = p.cmd.Process.Signal(sig)
 	select {
 	case <-p.done:
@@ -84,6 +85,20 @@ func (l *lines) String() string {
 	return l.b.String()
 }
 
+// tailLines is how much of a program's output a failure report has.
+const tailLines = 15
+
+// tail is the end of the output, without what tells of nothing wrong.
+func (l *lines) tail() string {
+	var said []string
+	for line := range strings.Lines(l.String()) {
+		if !strings.Contains(line, "callback attempt") || !strings.Contains(line, "result=delivered") {
+			said = append(said, line)
+		}
+	}
+	return strings.Join(said[max(0, len(said)-tailLines):], "")
+}
+
 // freeAddress is a loopback address that nobody listens on. It is asked for
 // again where a program of ours must come back on the same one.
 func freeAddress() (string, error) {
@@ -107,7 +122,7 @@ func until(ts *testscript.TestScript, p *process, what string, ask func(context.
 		select {
 		case <-tick.C:
 		case <-p.ended():
-			ts.Fatalf("%s: the process ended:\n%s", what, p.out)
+			ts.Fatalf("%s: the process ended:\n%s", what, p.out.tail())
 		case <-ctx.Done():
 			ts.Fatalf("%s: not within %v; last seen: %s", what, patience, last)
 		}

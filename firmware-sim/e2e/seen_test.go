@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -30,7 +29,11 @@ type seen struct {
 	PayMode               string         `json:"payMode"`
 	Choices               []string       `json:"choices"`
 	Waiting               int            `json:"waiting"`
+	LeftMs                int64          `json:"leftMs"`
 	Card                  string         `json:"card"`
+	Link                  bool           `json:"link"`
+	Power                 bool           `json:"power"`
+	Network               bool           `json:"network"`
 	Keypad                struct {
 		Digits  string `json:"digits"`
 		Outcome string `json:"outcome"`
@@ -44,6 +47,7 @@ func (s seen) matches(ts *testscript.TestScript, conditions []string) bool {
 		"mode": s.Mode, "id": s.MerchantTransactionID, "amount": s.AmountPaise.Rupees(), "result": s.Result,
 		"reason": s.Reason, "short": s.ShortOrderID, "paymode": s.PayMode, "choices": strings.Join(s.Choices, ","),
 		"waiting": strconv.Itoa(s.Waiting), "card": s.Card,
+		"link": onOff(s.Link), "power": onOff(s.Power), "network": onOff(s.Network),
 		"digits": s.Keypad.Digits, "pull": s.Keypad.Outcome, "message": s.Keypad.Message,
 	}
 	for _, c := range conditions {
@@ -57,6 +61,13 @@ func (s seen) matches(ts *testscript.TestScript, conditions []string) bool {
 		}
 	}
 	return true
+}
+
+func onOff(on bool) string {
+	if on {
+		return "on"
+	}
+	return "off"
 }
 
 // like compares with a pattern, in which * stands for anything.
@@ -73,45 +84,6 @@ func look(ctx context.Context, tm *terminal) (seen, string) {
 		return s, body
 	}
 	return s, body
-}
-
-// awaitCommand: await NAME [within=SECONDS] field=pattern... waits until the
-// terminal says so.
-func awaitCommand(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) < 2 {
-		ts.Fatalf("usage: await NAME condition...")
-	}
-	tm := of(ts).terminal(ts, args[0])
-	conditions, limit := args[1:], patience
-	if seconds, bounded := strings.CutPrefix(conditions[0], "within="); bounded {
-		conditions, limit = conditions[1:], time.Duration(count(ts, seconds))*time.Second
-	}
-	began := time.Now()
-	until(ts, tm.process, "await "+strings.Join(args, " "), func(ctx context.Context) (string, bool) {
-		s, body := look(ctx, tm)
-		return body, s.matches(ts, conditions)
-	})
-	if took := time.Since(began); took > limit {
-		ts.Fatalf("await %v took %v", args, took)
-	}
-}
-
-// neverCommand: never NAME condition... holds for two seconds of looking, while
-// whatever was sent has long arrived: a positive event must have been awaited
-// before and after it.
-func neverCommand(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) < 2 {
-		ts.Fatalf("usage: never NAME condition...")
-	}
-	tm := of(ts).terminal(ts, args[0])
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for range 100 {
-		if s, body := look(context.Background(), tm); s.matches(ts, args[1:]) {
-			ts.Fatalf("never %v, and yet: %s", args, body)
-		}
-		<-tick.C
-	}
 }
 
 // qrCommand: qr NAME AMOUNT reads the panel's picture with zbarimg, a decoder
@@ -149,7 +121,7 @@ func phoneCommand(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	h := of(ts)
 	tm := h.terminal(ts, args[0])
-	all := append([]string{"phone", "pay", "--panel", tm.url + "/panel.png", "--upi", h.url()}, args[1:]...)
+	all := append([]string{"phone", "pay", "--panel", tm.url + "/panel.png", "--upi", h.url(), "--wait", patience.String()}, args[1:]...)
 	out, err := exec.Command(filepath.Join(binaries, "galla-sim"), all...).CombinedOutput()
 	ts.Logf("%s", out)
 	if (err != nil) != neg {

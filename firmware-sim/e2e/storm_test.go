@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -67,7 +68,12 @@ func stormCommand(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Fatalf("%s was promised and is lost: %s", id, body)
 		}
 		// It was made once: asking again is refused if and only if it is there.
-		if status, answer := h.ask(id); (status == 409) != (d.Status != "") {
+		status, answer := 0, ""
+		until(ts, h.controller, id+" is answered", func(context.Context) (string, bool) {
+			status, answer = h.ask(id)
+			return answer, status != http.StatusServiceUnavailable
+		})
+		if (status == 409) != (d.Status != "") {
 			ts.Fatalf("%s is %q, and asked again it answers %d %s", id, d.Status, status, answer)
 		}
 	}
