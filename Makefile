@@ -47,7 +47,7 @@ test: setup ## Build, check and test everything (no server needs to run)
 	@set -e; for m in $(MODULES); do echo "GOWORK=off go -C $$m build ./..."; GOWORK=off go -C $$m build -o /dev/null ./...; done
 	GOWORK=off CGO_ENABLED=0 GOOS=linux GOARCH=arm64 go -C agent build -o /dev/null ./...
 	GOWORK=off CGO_ENABLED=0 GOOS=linux GOARCH=arm GOARM=6 go -C agent build -o /dev/null ./...
-	go test -count=1 $(PACKAGES)
+	go test -count=1 -timeout=20m $(PACKAGES)
 
 .PHONY: race
 race: setup ## Test everything with the race detector
@@ -55,7 +55,7 @@ race: setup ## Test everything with the race detector
 
 .PHONY: e2e
 e2e: setup ## Only the sessions over the real binaries
-	go test -count=1 -v ./firmware-sim/e2e/...
+	go test -count=1 -timeout=30m -v ./firmware-sim/e2e/...
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (20s)
