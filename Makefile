@@ -30,7 +30,7 @@ run: build ## Run everything on this machine: a controller, two terminals, a pag
 	bin/galla-sim demo
 
 .PHONY: demo
-demo: build ## The same without a person: sales paid, declined, expired, and a power cut; prints what happened
+demo: build ## The same without a person: ten scenes on two kinds of panel; prints what passed
 	bin/galla-sim demo --script
 
 .PHONY: screenshots

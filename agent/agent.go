@@ -27,6 +27,9 @@ type Config struct {
 	// DataDir holds keys, token and spool, with modes 0700 and 0600; one agent
 	// at a time may use it. "" keeps all in memory, for a terminal of a fleet.
 	DataDir string
+	// KeyFile is where the device's key is, if not in DataDir: an absolute path, such
+	// as one in a store that a TPM seals. "": in DataDir.
+	KeyFile string
 	// Enrol makes a key and asks a sandbox controller for credentials when
 	// DataDir has none yet (phonepe-api: The sandbox). The screen then says that
 	// no money moves.

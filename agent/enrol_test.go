@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -76,12 +77,21 @@ func (s *sandbox) handle(w http.ResponseWriter, r *http.Request) {
 // TestANewTerminal is switched on before its controller, is refused, is set up,
 // and works; the next time it needs no controller to know who it is.
 func TestANewTerminal(t *testing.T) {
-	for name, dir := range map[string]bool{"with a disk": true, "in memory": false} {
+	for name, dir := range map[string]bool{"with a disk": true, "with its key elsewhere": true, "in memory": false} {
 		t.Run(name, func(t *testing.T) {
+			key := ""
+			if name == "with its key elsewhere" {
+				key = filepath.Join(t.TempDir(), "device.key")
+				defer func() {
+					if info, err := os.Stat(key); err != nil || info.Mode().Perm() != 0o600 {
+						t.Errorf("the key: %v, %v", info, err)
+					}
+				}()
+			}
 			bubble(t, func(t *testing.T, r *rig) {
 				box := &sandbox{ctrl: r.ctrl}
 				r.cfg.Enrol, r.cfg.Controller, r.cfg.Dial = true, "http://controller.example:8080", box.dial
-				r.cfg.DataDir = ""
+				r.cfg.DataDir, r.cfg.KeyFile = "", key
 				if dir {
 					r.cfg.DataDir = t.TempDir()
 				}

@@ -86,7 +86,7 @@ func Run(ctx context.Context, cfg Config, hw Hardware) error {
 		return fmt.Errorf("agent: %w", err)
 	}
 	defer t.spool.Close()
-	store, err := identity.Open(identity.Options{Dir: cfg.DataDir, Wall: cfg.Wall})
+	store, err := identity.Open(identity.Options{Dir: cfg.DataDir, KeyFile: cfg.KeyFile, Wall: cfg.Wall})
 	if err != nil {
 		return fmt.Errorf("agent: %w", err)
 	}

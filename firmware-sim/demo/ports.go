@@ -3,22 +3,38 @@ package demo
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"strconv"
 	"syscall"
 )
 
-// listen takes preferred, or any free port of the same host when it is in use.
+// Other ports are chosen by chance from below those that kernels give to outgoing
+// connections: a child process listens on one only later, and until then nobody
+// must come upon it.
+const (
+	firstPort = 12000
+	ports     = 20000
+	portTries = 200
+)
+
+// listen takes preferred, or any free port of the same host when it is in use or 0.
 func listen(preferred string) (net.Listener, error) {
-	l, err := net.Listen("tcp", preferred)
-	if err == nil || !errors.Is(err, syscall.EADDRINUSE) {
-		return l, err
-	}
-	host, _, splitErr := net.SplitHostPort(preferred)
-	if splitErr != nil {
+	host, port, err := net.SplitHostPort(preferred)
+	if err != nil {
 		return nil, err
 	}
-	return net.Listen("tcp", net.JoinHostPort(host, "0"))
+	for range portTries {
+		if port == "0" {
+			port = strconv.Itoa(firstPort + rand.IntN(ports))
+		}
+		var l net.Listener
+		if l, err = net.Listen("tcp", net.JoinHostPort(host, port)); err == nil || !errors.Is(err, syscall.EADDRINUSE) {
+			return l, err
+		}
+		port = "0"
+	}
+	return nil, err
 }
 
 // FreeAddresses picks an address for each of preferred, as listen does, for a

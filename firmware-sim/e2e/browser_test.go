@@ -9,6 +9,8 @@ import (
 
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
+
+	"github.com/galla-pay/galla/firmware-sim/terminal/webtest"
 )
 
 // The demo's terminals, by the names that their pages have as headings.
@@ -74,6 +76,36 @@ func TestPages(t *testing.T) {
 		p.reads("till", "status FAILED")
 		p.reads("callback", "FAILED")
 		p.says(at(2, ".says"), "Ready")
+	})
+
+	t.Run("everybody can use it", func(t *testing.T) {
+		for _, width := range []int64{1280, 360} {
+			p := chromium.open(t, demo.page+"/", width)
+			p.says(at(1, ".says"), "Ready")
+			for _, scene := range []string{"idle", "presenting"} {
+				if scene == "presenting" {
+					p.enter("#amount", "9.00")
+					p.press("#sale button")
+					p.says(at(1, ".says"), "Scan to pay ₹9.00")
+				}
+				wrong, err := webtest.Violations(p.ctx)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if reach := p.ask(webtest.Unreachable); reach != "" {
+					wrong = append(wrong, reach)
+				}
+				if p.ask(`document.documentElement.scrollWidth <= innerWidth`) != "true" {
+					wrong = append(wrong, "it is wider than the window")
+				}
+				if len(wrong) > 0 {
+					t.Errorf("%d wide, %s:\n%s", width, scene, strings.Join(wrong, "\n"))
+				}
+			}
+			p.press(at(1, ".pay"))
+			p.hears(firstTerminal, "Received ₹9.00")
+			p.says(at(1, ".says"), "Ready")
+		}
 	})
 
 	t.Run("power and network", func(t *testing.T) {

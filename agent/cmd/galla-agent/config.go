@@ -169,6 +169,7 @@ func (c *config) agent() agent.Config {
 		Controller: c.Controller,
 		Brokers:    c.Brokers,
 		DataDir:    c.DataDir,
+		KeyFile:    c.KeyFile,
 		Enrol:      c.SandboxEnrol,
 		Software:   version,
 		Language:   c.Language,

@@ -55,6 +55,8 @@ Examples:
   galla-sim demo                        everything on this machine; Ctrl-C stops it
   galla-sim demo --script               the same without a person; exit status 0 if all went well
   galla-sim terminal --terminal testterminal1
+  galla-sim scenario --list             mishaps that are written down, and played
+  galla-sim fleet --terminals 100       many terminals at once
   galla-sim phone pay --panel http://127.0.0.1:8090/panel.png --upi http://127.0.0.1:8080`
 
 // console is where a command talks: data on out, talk on err.
