@@ -206,8 +206,8 @@ SHOP1  1      ended  -          TIME
 		{`token revoke nobody`, 3, "", "There is no token nobody; try: galla-controller token list"},
 		{`audit list --last 2`, 0, `
 ID  AT                    ACTOR    SOURCE     ACTION        TARGET  CHANGES
-29  TIME  WHO  WHERE  token.create  desk    {"createdAt":{"to":"TIME"},"createdBy":{"to":"WHO"},"name":{"to":"desk"},"role":{"to":"operator"}}
-30  TIME  WHO  WHERE  token.revoke  desk    {"revokedAt":{"to":"TIME"}}
+31  TIME  WHO  WHERE  token.create  desk    {"createdAt":{"to":"TIME"},"createdBy":{"to":"WHO"},"name":{"to":"desk"},"role":{"to":"operator"}}
+32  TIME  WHO  WHERE  token.revoke  desk    {"revokedAt":{"to":"TIME"}}
 `, ""},
 		{`audit list --last 201`, 2, "", "--last: want 1 to 200"},
 	} {
