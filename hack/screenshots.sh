@@ -83,5 +83,5 @@ until_seen "terminal 1 showing the result" terminal 1 result
 glass terminal-paid
 
 # The pictures of the README need every state in its turn: a test knows how.
-(cd "$(dirname "$0")/.." && go test -count=1 -run '^TestPictures$' ./firmware-sim/terminal -update)
+(cd "$(dirname "$0")/.." && go test -count=1 -run '^TestPictures$' ./firmware-sim/terminal -pictures)
 ls -1 "$(dirname "$0")"/../firmware-sim/pictures/*.png

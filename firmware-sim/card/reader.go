@@ -29,7 +29,6 @@ var (
 	// ErrNoCard: there is no card in the reader that could be taken out.
 	ErrNoCard = errors.New("there is no card in the card reader")
 
-	errBusy     = errors.New("the card reader is busy with another payment")
 	errReversed = errors.New("the card reader has reversed that approval")
 )
 

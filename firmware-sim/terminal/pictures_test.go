@@ -20,7 +20,7 @@ import (
 	"github.com/galla-pay/galla/protocol"
 )
 
-var update = flag.Bool("update", false, "take the pictures of the page anew")
+var retake = flag.Bool("pictures", false, "take the pictures of the page anew")
 
 const (
 	pictureFolder = "../pictures"
@@ -30,7 +30,7 @@ const (
 // The pictures of README are there, are pictures, and are not too large to be
 // kept; and there are no others.
 func TestPictures(t *testing.T) {
-	if *update {
+	if *retake {
 		takePictures(t)
 	}
 	readme, err := os.ReadFile("../README.md")

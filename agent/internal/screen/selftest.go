@@ -3,6 +3,7 @@ package screen
 import (
 	"image"
 	"image/color"
+	"slices"
 )
 
 // checkLine is a check as it is shown.
@@ -19,8 +20,8 @@ func (v View) checkLines() []checkLine {
 			continue
 		}
 		l := checkLine{name: c.Name, says: v.Lang.say(wTestOpen), finding: c.Finding}
-		if w := word("test." + c.Name); has(w) {
-			l.name = v.Lang.say(w)
+		if slices.Contains(partWords(), word("test."+c.Name)) {
+			l.name = v.Lang.say(word("test." + c.Name))
 		}
 		switch c.Finding {
 		case FindingOK:

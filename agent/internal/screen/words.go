@@ -97,3 +97,7 @@ const (
 	wTestKeys      word = "test.keys"
 	wTestCard      word = "test.card"
 )
+
+func partWords() []word {
+	return []word{wTestPanel, wTestCompanion, wTestStorage, wTestLink, wTestClock, wTestKeys, wTestCard}
+}
