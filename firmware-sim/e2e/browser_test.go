@@ -267,6 +267,7 @@ func TestPageOfDemoThatEnds(t *testing.T) {
 	chromium, demo := openBrowser(t), showDemo(t, address)
 	p := chromium.open(t, demo.page+"/", 1280)
 	p.says(at(1, ".says"), "Ready")
+	p.alone = true
 	if err := demo.stop(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
