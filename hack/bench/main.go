@@ -96,7 +96,7 @@ func (b bench) measure(ctx context.Context, chosen []row, rounds int) ([]result,
 			if taken[i] == nil {
 				taken[i] = samples{}
 			}
-			seen := noise{Stalled: spin()}
+			seen := noise{Stalled: calm()}
 			before, err := cpu()
 			if err != nil {
 				return nil, err
@@ -108,7 +108,9 @@ func (b bench) measure(ctx context.Context, chosen []row, rounds int) ([]result,
 			if err != nil {
 				return nil, err
 			}
-			seen.Others = after.others(before)
+			if !r.Servers {
+				seen.Others = after.others(before)
+			}
 			noises[i].worse(seen)
 		}
 	}

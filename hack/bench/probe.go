@@ -60,12 +60,23 @@ func spin() float64 {
 	return float64(worst) / float64(spinFor)
 }
 
+// calm spins until nobody else wants the cores, such as a server of the last row
+// that is still ending, or for five seconds; it returns what it saw last.
+func calm() float64 {
+	stalled := spin()
+	for end := time.Now().Add(5 * time.Second); stalled > mostStalled && time.Now().Before(end); {
+		time.Sleep(200 * time.Millisecond)
+		stalled = spin()
+	}
+	return stalled
+}
+
 // usage is CPU time: all of the machine's that was not idle, stolen time with it,
 // and what this process and its ended children had.
 type usage struct{ busy, ours, whole time.Duration }
 
-// others is the share that others had between before and u. Servers that a
-// benchmark starts count as its own once it has waited for them, which it does.
+// others is the share that others had between before and u. A
+// server that a benchmark starts counts as its own only if it waits for it.
 func (u usage) others(before usage) float64 {
 	whole := u.whole - before.whole
 	if whole <= 0 {
