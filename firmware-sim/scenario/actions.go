@@ -275,6 +275,7 @@ func (a plug) do(ctx context.Context, w *world) error {
 		if err := c.PowerOff(); err != nil {
 			return err
 		}
+		c.mark = c.seen.Count() // what it showed until then is no answer to what follows
 	}
 	if a.to == "cycle" {
 		if err := pause(ctx, a.long); err != nil {
