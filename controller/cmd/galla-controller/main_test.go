@@ -47,6 +47,7 @@ func TestWrongUse(t *testing.T) {
 		{"broker address", []string{"serve", "--database", db, "--mqtt-listen", "nowhere"}, 1, "--mqtt-listen"},
 		{"broker URL", []string{"serve", "--database", db, "--broker", "http://x"}, 1, "--broker"},
 		{"password file for all to read", []string{"serve", "--database", db, "--broker", "mqtt://127.0.0.1:1", "--broker-password-file", open}, 1, "chmod 600"},
+		{"profiles for everybody", []string{"serve", "--database", db, "--listen", "127.0.0.1:0", "--mqtt-listen", "127.0.0.1:0", "--pprof-listen", "0.0.0.0:6060"}, 1, "only a loopback address"},
 		{"CIDR", []string{"serve", "--sandbox-enrol-from", "here"}, 2, "--sandbox-enrol-from"},
 		{"sign without a path", []string{"sign"}, 2, "--path"},
 		{"sign a path that is none", []string{"sign", "--path", "v1"}, 1, "a route begins with /"},

@@ -51,6 +51,7 @@ type serveCommand struct {
 	fxFlags
 	riskFlags
 	tracingFlags
+	profileFlags
 
 	Sandbox              bool           `help:"Serve the sandbox's merchants, and enrol terminals of this machine."`
 	SandboxEnrolFrom     []netip.Prefix `placeholder:"CIDR" help:"Addresses besides loopback from which the sandbox enrols terminals, for containers."`
@@ -203,6 +204,10 @@ func (c *controller) run(ctx context.Context, writers int) error {
 	if err != nil {
 		return fmt.Errorf("--listen: %w", err)
 	}
+	profiles, err := c.openProfile()
+	if err != nil {
+		return err
+	}
 	router, err := c.newRouter()
 	if err != nil {
 		return err
@@ -221,6 +226,9 @@ func (c *controller) run(ctx context.Context, writers int) error {
 	services = append(services, func(ctx context.Context) { c.keys.ring.Run(ctx, c.log) })
 	if c.certificate != nil {
 		services = append(services, c.certificate.Run)
+	}
+	if profiles != nil {
+		services = append(services, func(ctx context.Context) { serveProfile(ctx, profiles, c.log) })
 	}
 	for _, run := range services {
 		background.Go(func() { run(work) })
