@@ -9,7 +9,6 @@ import (
 	"os"
 	"strconv"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/galla-pay/galla/controller/internal/brokerauth"
@@ -28,15 +27,10 @@ import (
 	"github.com/galla-pay/galla/controller/internal/sweep"
 	"github.com/galla-pay/galla/controller/internal/tlsfile"
 	"github.com/galla-pay/galla/controller/internal/upiapi"
-	"github.com/galla-pay/galla/protocol"
 )
 
-const (
-	// shutdownTime is how long a stop may take before it is forced.
-	shutdownTime = 15 * time.Second
-	// refreshEvery is how often the merchants' data is read anew.
-	refreshEvery = 2 * time.Second
-)
+// shutdownTime is how long a stop may take before it is forced.
+const shutdownTime = 15 * time.Second
 
 // serveCommand serves everything.
 type serveCommand struct {
@@ -296,65 +290,4 @@ func (c *controller) newCallback() (*callback.Sender, error) {
 			return callback.Notice{Body: body, SaltKey: string(key.Secret), SaltIndex: index}, err
 		},
 	})
-}
-
-// shutOut revokes terminals that are not active any more: they are cut, and
-// their credentials are worth nothing, within 5 s of the change.
-func (c *controller) shutOut(ctx context.Context) {
-	tick := time.NewTicker(refreshEvery)
-	defer tick.Stop()
-	out := map[protocol.Identity]bool{}
-	for {
-		now := map[protocol.Identity]bool{}
-		for _, id := range c.people.get().Inactive() {
-			now[id] = out[id]
-			if out[id] {
-				continue
-			}
-			if err := c.broker.Revoke(ctx, id); err != nil {
-				c.log.Warn("terminal could not be shut out; it is tried again", "terminal", id, "error", err)
-				continue
-			}
-			c.log.Info("terminal shut out", "terminal", id)
-			now[id] = true
-		}
-		out = now
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-	}
-}
-
-// directory is the merchants' data as it was read last.
-type directory struct {
-	db  storage
-	log *slog.Logger
-	now atomic.Pointer[merchant.Directory]
-}
-
-func (d *directory) get() *merchant.Directory { return d.now.Load() }
-
-func (d *directory) read(ctx context.Context) error {
-	dir, err := d.db.Directory(ctx)
-	if err == nil {
-		d.now.Store(dir)
-	}
-	return err
-}
-
-func (d *directory) keepFresh(ctx context.Context) {
-	tick := time.NewTicker(refreshEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		if err := d.read(ctx); err != nil && ctx.Err() == nil {
-			d.log.Warn("merchants' data could not be read; the last reading stands", "error", err)
-		}
-	}
 }

@@ -43,6 +43,7 @@ type storage interface {
 	Migrate(ctx context.Context) error
 	Seed(ctx context.Context, data merchant.Data) error
 	Directory(ctx context.Context) (*merchant.Directory, error)
+	DirectoryVersion(ctx context.Context) (int64, error)
 	Due(ctx context.Context, limit int) (journal.Due, error)
 	Ping(ctx context.Context) error
 	Close() error

@@ -76,6 +76,17 @@ func (db *DB) Directory(ctx context.Context) (*merchant.Directory, error) {
 	return merchant.New(d), nil
 }
 
+// DirectoryVersion rises with every change that the administration makes, and
+// says nothing of rows that came otherwise (Seed, by hand). It is the last line of
+// the audit log: there is one for every change, and changes are made one at a time.
+func (db *DB) DirectoryVersion(ctx context.Context) (int64, error) {
+	var version int64
+	err := db.ask(ctx, "directory version", func(c *pgxpool.Conn) error {
+		return c.QueryRow(ctx, table.DirectoryVersion).Scan(&version)
+	})
+	return version, err
+}
+
 func everything[T any](b *pgx.Batch, t table.Table[T], into *[]T) {
 	s := newShape(t)
 	b.Queue("SELECT " + s.names + " FROM " + t.Name).Query(func(rows pgx.Rows) (err error) {

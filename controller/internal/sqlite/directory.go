@@ -91,6 +91,17 @@ func (db *DB) Directory(ctx context.Context) (*merchant.Directory, error) {
 	return merchant.New(d), nil
 }
 
+// DirectoryVersion rises with every change that the administration makes, and
+// says nothing of rows that came otherwise (Seed, by hand). It is the last line of
+// the audit log: there is one for every change, and changes are made one at a time.
+func (db *DB) DirectoryVersion(ctx context.Context) (int64, error) {
+	var version int64
+	if err := db.read.QueryRowContext(ctx, table.DirectoryVersion).Scan(&version); err != nil {
+		return 0, fmt.Errorf("sqlite: directory version: %w", err)
+	}
+	return version, nil
+}
+
 func everything[T any](ctx context.Context, tx *sql.Tx, t table.Table[T], into *[]T) error {
 	s := newShape(t)
 	rows, err := tx.QueryContext(ctx, "SELECT "+s.names+" FROM "+t.Name)

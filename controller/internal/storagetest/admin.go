@@ -21,6 +21,7 @@ import (
 type Administered interface {
 	Storage
 	admin.Store
+	DirectoryVersion(ctx context.Context) (int64, error)
 	Rewrap(ctx context.Context, to *seal.Box) (record.Rewrapped, error)
 }
 
@@ -35,6 +36,7 @@ func RunAdmin(t *testing.T, fresh func(t *testing.T) func(*seal.Box) Administere
 	}{
 		{"all that is added is there, and listed", adminAdds},
 		{"all that is changed is changed, and nothing else", adminChanges},
+		{"every change raises the directory's version, and nothing else does", adminVersion},
 		{"lists go by key, a page at a time", adminPages},
 		{"salt keys are listed by their numbers", adminKeyOrder},
 		{"what is refused changes nothing", adminRefused},

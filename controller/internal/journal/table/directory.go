@@ -35,6 +35,9 @@ var Stores = Table[merchant.Store]{
 	},
 }
 
+// DirectoryVersion is the statement that asks for the last line of the audit log.
+const DirectoryVersion = "SELECT coalesce(max(id), 0) FROM audit_log"
+
 // Counters is table terminals as the directory sees it; the rest of a row,
 // what is wanted and what was told, is Terminals.
 var Counters = Table[merchant.Terminal]{
