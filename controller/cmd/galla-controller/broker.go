@@ -1,35 +1,30 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"crypto/subtle"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"strings"
 	"sync"
 
 	"github.com/galla-pay/galla/controller/internal/broker"
-	"github.com/galla-pay/galla/controller/internal/brokerauth"
 	"github.com/galla-pay/galla/controller/internal/journal"
-	"github.com/galla-pay/galla/controller/internal/mosquitto"
 	"github.com/galla-pay/galla/controller/internal/mqttlink"
-	"github.com/galla-pay/galla/controller/internal/ops"
 	"github.com/galla-pay/galla/protocol"
 )
 
 // brokerFlags say which broker terminals meet at.
 type brokerFlags struct {
-	Broker             string `placeholder:"mqtt://HOST:PORT" help:"Use an existing broker instead of the embedded one: Mosquitto with its dynamic-security plug-in, or another with --broker-auth-secret-file; mqtts:// for TLS."`
-	BrokerUsername     string `help:"An administrator of the broker's dynamic security."`
+	Broker             string `placeholder:"mqtt://HOST:PORT,..." help:"Use an existing broker instead of the embedded one: Mosquitto with its dynamic-security plug-in, or another with --broker-auth-secret-file or --nats-auth-url; mqtts:// for TLS. Of a cluster, all its nodes, separated by commas: the controller keeps to one and goes on to the next when it is lost, and terminals are told all of them."`
+	BrokerUsername     string `help:"The controller's user at the broker; at Mosquitto, an administrator of its dynamic security."`
 	BrokerPasswordFile string `placeholder:"FILE" help:"Its password."`
 	BrokerCA           string `name:"broker-ca" placeholder:"FILE" help:"The certificate authority (PEM) that the broker's certificate must come from."`
 	BrokerAuthFile     string `name:"broker-auth-secret-file" placeholder:"FILE" help:"For EMQX and others without Mosquitto's dynamic security: the bearer token with which the broker asks /broker/v1/auth and /broker/v1/acl what a terminal may do."`
-	BrokerPublic       string `placeholder:"mqtts://HOST:PORT" help:"The broker's address as terminals reach it, where that is another."`
+	BrokerPublic       string `placeholder:"mqtts://HOST:PORT,..." help:"The broker's addresses as terminals reach them, where those are others."`
+	natsFlags
 }
 
 // terminalBroker is the embedded broker or an existing one.
@@ -44,8 +39,8 @@ type terminalBroker interface {
 	Provision(ctx context.Context, id protocol.Identity, token string) error
 	// Revoke shuts a terminal out and cuts it. Only nil means that it is out.
 	Revoke(ctx context.Context, id protocol.Identity) error
-	// URL is what terminals are told.
-	URL() string
+	// URLs are what terminals are told.
+	URLs() []string
 	// Ready says what is wrong, or nil.
 	Ready() error
 	// Terminals counts those that are connected; -1 where nobody can tell.
@@ -151,7 +146,13 @@ func (e *embedded) Revoke(_ context.Context, id protocol.Identity) error {
 	return nil
 }
 
-func (e *embedded) URL() string    { return cmp.Or(e.c.BrokerPublic, e.urls[0]) }
+func (e *embedded) URLs() []string {
+	if e.c.BrokerPublic != "" {
+		return e.c.public()
+	}
+	return e.urls[:1]
+}
+
 func (e *embedded) String() string { return strings.Join(e.urls, ", ") + " (embedded)" }
 func (e *embedded) Terminals() int { return len(e.Connected()) }
 
@@ -163,112 +164,4 @@ func (e *embedded) Ready() error {
 	default:
 		return nil
 	}
-}
-
-// external is an existing broker.
-type external struct {
-	*mqttlink.External
-	keeper terminalKeeper
-	public string
-}
-
-// terminalKeeper lets terminals in at an existing broker and shuts them out:
-// Mosquitto's dynamic security, or our own door that the broker asks.
-type terminalKeeper interface {
-	Provision(ctx context.Context, id protocol.Identity, token string) error
-	Revoke(ctx context.Context, id protocol.Identity) error
-}
-
-func (f brokerFlags) newExternal(ctx context.Context, c *controller) (*external, error) {
-	password := ""
-	if f.BrokerPasswordFile != "" {
-		var err error
-		if password, err = readPassword(f.BrokerPasswordFile); err != nil {
-			return nil, fmt.Errorf("--broker-password-file: %w", err)
-		}
-	}
-	conf, err := f.tls()
-	if err != nil {
-		return nil, err
-	}
-	keeper, err := f.newKeeper(ctx, c, password, conf)
-	if err != nil {
-		return nil, err
-	}
-	link, err := mqttlink.NewExternal(mqttlink.External{
-		URL: f.Broker, Username: f.BrokerUsername, Password: password, TLS: conf, Receive: c.link.Receive, Log: c.log,
-	})
-	if err != nil {
-		return nil, err
-	}
-	e := &external{External: link, keeper: keeper, public: f.BrokerPublic}
-	if e.public == "" {
-		e.public = f.Broker
-	}
-	return e, nil
-}
-
-// newKeeper makes the broker's keeper of terminals; of a broker that asks, also
-// the door that answers it.
-func (f brokerFlags) newKeeper(ctx context.Context, c *controller, password string, conf *tls.Config) (terminalKeeper, error) {
-	if f.BrokerAuthFile != "" {
-		secret, err := readPassword(f.BrokerAuthFile)
-		if err != nil {
-			return nil, fmt.Errorf("--broker-auth-secret-file: %w", err)
-		}
-		if c.brokerDoor, err = brokerauth.New(brokerauth.Config{Reader: c.db, Secret: secret, Log: c.log}); err != nil {
-			return nil, fmt.Errorf("--broker-auth-secret-file: %w", err)
-		}
-		return &brokerauth.Kicker{URL: f.Broker, TLS: conf, Secret: secret}, nil
-	}
-	dynsec, err := mosquitto.New(ctx, mosquitto.Options{
-		URL: f.Broker, Username: f.BrokerUsername, Password: password, TLS: conf, Log: c.log,
-	})
-	if err == nil {
-		err = dynsec.EnsureDefaults(ctx)
-	}
-	if err == nil {
-		err = dynsec.EnsureController(ctx, f.BrokerUsername, password)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("--broker %s: %w", f.Broker, err)
-	}
-	return dynsec, nil
-}
-
-func (f brokerFlags) tls() (*tls.Config, error) {
-	conf := &tls.Config{MinVersion: tls.VersionTLS12}
-	if f.BrokerCA == "" {
-		return conf, nil
-	}
-	pem, err := os.ReadFile(f.BrokerCA)
-	if err != nil {
-		return nil, fmt.Errorf("--broker-ca: %w", err)
-	}
-	conf.RootCAs = x509.NewCertPool()
-	if !conf.RootCAs.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("--broker-ca: %s holds no certificate in PEM", f.BrokerCA)
-	}
-	return conf, nil
-}
-
-func (e *external) Close(context.Context) error { return nil } // Run ends with its context
-
-func (e *external) Provision(ctx context.Context, id protocol.Identity, token string) error {
-	return e.keeper.Provision(ctx, id, token)
-}
-
-func (e *external) Revoke(ctx context.Context, id protocol.Identity) error {
-	return e.keeper.Revoke(ctx, id)
-}
-
-func (e *external) URL() string    { return e.public }
-func (e *external) String() string { return e.External.URL }
-func (e *external) Terminals() int { return -1 }
-
-func (e *external) Ready() error {
-	if !e.Connected() {
-		return ops.NotReady("not connected to " + e.External.URL)
-	}
-	return nil
 }

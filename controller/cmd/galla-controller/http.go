@@ -81,7 +81,7 @@ func (c *controller) newEngine() (*gin.Engine, error) {
 	office.Register(limited)
 	c.upi.Register(r)
 	devices := deviceapi.New(deviceapi.Config{
-		Journal: c.journal, Provision: c.broker.Provision, Brokers: []string{c.broker.URL()},
+		Journal: c.journal, Provision: c.broker.Provision, Brokers: c.broker.URLs(),
 		RootKey: c.keys.ring.Root().Private.Public().(ed25519.PublicKey), KeySet: c.keys.ring.KeySet,
 		AllowFrom: c.SandboxEnrolFrom, Codes: c.registrar, Log: c.log,
 	})

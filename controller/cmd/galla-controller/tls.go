@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -45,14 +44,15 @@ func (s serveCommand) check() (warnings []string, err error) {
 		{s.ClientCA != "" && s.TLSCert == "", "--client-ca needs --tls-cert and --tls-key"},
 		{s.ClientCert != "" && s.ClientCA == "", "--client-cert needs --client-ca"},
 		{embedded && s.MQTTListen == "" && s.MQTTTLSListen == "", "terminals need --mqtt-listen, --mqtt-tls-listen or --broker"},
-		{s.BrokerPublic != "" && !strings.HasPrefix(s.BrokerPublic, "mqtt://") && !strings.HasPrefix(s.BrokerPublic, "mqtts://"),
-			"--broker-public: want mqtt://HOST:PORT or mqtts://HOST:PORT"},
 		{s.MQTTTLSListen != "" && strings.HasPrefix(s.BrokerPublic, "mqtt://"), "--broker-public: want mqtts://HOST:PORT, for --mqtt-tls-listen"},
 		{s.MaxConnections < 0, "--max-connections: want a number, or 0 for no bound"},
 	} {
 		if wrong.is {
 			return nil, errors.New(wrong.says)
 		}
+	}
+	if err := s.checkBroker(); err != nil {
+		return nil, err
 	}
 	if s.MQTTTLSListen != "" && s.BrokerPublic == "" {
 		ip, err := listenIP("--mqtt-tls-listen", s.MQTTTLSListen)
@@ -83,7 +83,7 @@ func (s serveCommand) check() (warnings []string, err error) {
 				c.flag, c.address, c.who, c.instead)
 		}
 	}
-	if told := cmp.Or(s.BrokerPublic, s.Broker); !embedded && !s.Sandbox && !s.AllowCleartext && strings.HasPrefix(told, "mqtt://") && !onThisMachine(told) {
+	if told := s.toldInTheClear(); !embedded && !s.Sandbox && !s.AllowCleartext && told != "" {
 		warnings = append(warnings, "terminals send their tokens to "+told+" without TLS: give --broker or --broker-public an address with mqtts://")
 	}
 	return warnings, nil

@@ -15,7 +15,6 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/galla-pay/galla/controller/internal/fleet"
-	"github.com/galla-pay/galla/controller/internal/journal"
 	"github.com/galla-pay/galla/protocol"
 )
 
@@ -50,6 +49,7 @@ type Config struct {
 // Door is the door. Register puts its routes on an engine.
 type Door struct {
 	Config
+	admission Admission
 
 	mu         sync.Mutex
 	complained time.Time
@@ -60,7 +60,7 @@ func New(c Config) (*Door, error) {
 	if len(c.Secret) < MinSecret {
 		return nil, errors.New("the broker's secret must have 16 characters at least")
 	}
-	return &Door{Config: c}, nil
+	return &Door{Config: c, admission: Admission{Reader: c.Reader, Secret: c.Secret}}, nil
 }
 
 // Register adds the routes.
@@ -108,19 +108,10 @@ func (d *Door) known(r *http.Request) bool {
 	return false
 }
 
-// mayLogIn: client id and user name are the identity, and the password is the
-// token that the terminal was given last; or it is a Kicker's.
+// mayLogIn reports whether a client may come in.
 func (d *Door) mayLogIn(ctx context.Context, q question) bool {
-	id, err := protocol.ParseIdentity(q.username)
-	if err != nil || q.clientID != q.username {
-		return false
-	}
-	if isKick(q.password) {
-		return goodKick(d.Secret, id, q.password, time.Now())
-	}
-	t, ok := d.terminal(ctx, id)
-	sum := sha256.Sum256([]byte(q.password))
-	return ok && subtle.ConstantTimeCompare(t.TokenHash, sum[:]) == 1
+	guest, err := d.admission.Admit(ctx, Login{ClientID: q.clientID, Username: q.username, Password: q.password})
+	return d.settled(guest.ID, err)
 }
 
 // mayDo: what the rules allow to a terminal that is still enrolled.
@@ -129,15 +120,14 @@ func (d *Door) mayDo(ctx context.Context, q question) bool {
 	if err != nil || q.clientID != q.username || !q.wants.allowed(id) {
 		return false
 	}
-	_, ok := d.terminal(ctx, id)
-	return ok
+	_, err = d.admission.terminal(ctx, id)
+	return d.settled(id, err)
 }
 
-// terminal is the row of a terminal that may be connected.
-func (d *Door) terminal(ctx context.Context, id protocol.Identity) (fleet.Terminal, bool) {
-	t, err := d.Reader.Terminal(ctx, id)
-	if err != nil && !errors.Is(err, journal.ErrNotFound) {
+// settled reports whether there was no error, and logs one that is no answer.
+func (d *Door) settled(id protocol.Identity, err error) bool {
+	if err != nil && !errors.Is(err, ErrDenied) {
 		d.Log.Warn("a broker's question could not be answered and is denied", "terminal", id, "error", err)
 	}
-	return t, err == nil && t.Active && t.Enrolled()
+	return err == nil
 }

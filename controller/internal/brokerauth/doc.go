@@ -3,7 +3,8 @@
 // and a Kicker, which cuts a terminal's connection at any broker.
 //
 // The command registers it and makes the Kicker; both share one secret with the
-// broker's configuration.
+// broker's configuration. What Door decides stands in Admission and Topics, for
+// package natsauth too, which answers the same questions of NATS.
 //
 // # The answers
 //
@@ -22,7 +23,10 @@
 //	 "action": "${action}", "qos": "${qos}", "retain": "${retain}"}
 //
 // The controllers' own user stands before them in both chains, in the built-in
-// database: this door knows terminals only. authorization.no_match is deny.
+// database: this door knows terminals only. It may publish and subscribe to
+// galla/v1/#, and subscribe to $share/galla/galla/v1/#, by which controllers share
+// the reports; without that right each of them hears every report.
+// authorization.no_match is deny.
 // Answers that the broker caches hold for a connection, and end with it: see
 // Kicker.
 package brokerauth

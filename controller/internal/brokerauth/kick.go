@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/eclipse/paho.mqtt.golang/packets"
@@ -36,9 +37,14 @@ const (
 //
 // It is an enrol.Broker.
 type Kicker struct {
-	URL    string      // mqtt://host:port or mqtts://host:port
+	URLs   []string    // mqtt://host:port or mqtts://host:port, of nodes of one cluster
 	TLS    *tls.Config // of mqtts; nil means the system's roots
 	Secret string      // the Door's
+	// ClientID is the client id that terminals have at this broker; nil means their
+	// identity.
+	ClientID func(protocol.Identity) string
+
+	good atomic.Uint64 // counts on to the node that worked last
 }
 
 // Revoke cuts the terminal's connection, if it has one. The terminal can come
@@ -50,16 +56,30 @@ func (k *Kicker) Revoke(ctx context.Context, id protocol.Identity) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, kickLimit)
 	defer cancel()
-	conn, err := k.dial(ctx)
+	err := errBrokerURL
+	// A cluster ends the session at whichever node it is; with none that answers
+	// it is tried again by whoever wants it cut.
+	for n := range k.URLs {
+		node := k.URLs[(k.good.Load()+uint64(n))%uint64(len(k.URLs))]
+		if err = k.at(ctx, node, id, kickLimit/time.Duration(len(k.URLs))); err == nil {
+			k.good.Add(uint64(n))
+			return nil
+		}
+	}
+	return fmt.Errorf("kick: %w", errors.Join(err, ctx.Err()))
+}
+
+// at does it at one node.
+func (k *Kicker) at(ctx context.Context, node string, id protocol.Identity, limit time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	conn, err := k.dial(ctx, node)
 	if err != nil {
-		return fmt.Errorf("kick: %w", err)
+		return err
 	}
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
-	if err := k.takeOver(conn, id); err != nil {
-		return fmt.Errorf("kick: %w", errors.Join(err, ctx.Err()))
-	}
-	return nil
+	return k.takeOver(conn, id)
 }
 
 // Provision is for a terminal that has a new token: a session of the old one is
@@ -68,10 +88,12 @@ func (k *Kicker) Provision(ctx context.Context, id protocol.Identity, _ string) 
 	return k.Revoke(ctx, id)
 }
 
-func (k *Kicker) dial(ctx context.Context) (net.Conn, error) {
-	u, err := url.Parse(k.URL)
+var errBrokerURL = errors.New("the broker's URL must be mqtt://host:port or mqtts://host:port")
+
+func (k *Kicker) dial(ctx context.Context, node string) (net.Conn, error) {
+	u, err := url.Parse(node)
 	if err != nil || u.Host == "" || u.Scheme != "mqtt" && u.Scheme != "mqtts" {
-		return nil, errors.New("the broker's URL must be mqtt://host:port or mqtts://host:port")
+		return nil, errBrokerURL
 	}
 	if u.Scheme == "mqtts" {
 		return (&tls.Dialer{Config: k.TLS}).DialContext(ctx, "tcp", u.Host)
@@ -85,6 +107,9 @@ func (k *Kicker) takeOver(conn net.Conn, id protocol.Identity) error {
 	hello.ProtocolName, hello.ProtocolVersion = "MQTT", 4
 	hello.CleanSession, hello.Keepalive = true, uint16(kickLimit/time.Second)
 	hello.ClientIdentifier, hello.Username = id.String(), id.String()
+	if k.ClientID != nil {
+		hello.ClientIdentifier = k.ClientID(id)
+	}
 	hello.UsernameFlag, hello.PasswordFlag = true, true
 	hello.Password = []byte(newKick(k.Secret, id, time.Now()))
 	if err := hello.Write(conn); err != nil {

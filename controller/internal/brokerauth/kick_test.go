@@ -132,7 +132,7 @@ func TestRevocationAtAnExternalBroker(t *testing.T) {
 	defer web.Close()
 	defer http.DefaultClient.CloseIdleConnections()
 	address := listen(t, web.URL)
-	kicker := &brokerauth.Kicker{URL: "mqtt://" + address, Secret: secret}
+	kicker := &brokerauth.Kicker{URLs: []string{"mqtt://" + address}, Secret: secret}
 
 	ctx, stop := context.WithCancel(t.Context())
 	watched := make(chan struct{})
@@ -167,6 +167,8 @@ func TestRevocationAtAnExternalBroker(t *testing.T) {
 	_, lost, err = login(t, address, me, "token 2")
 	must(t, err)
 
+	// The nodes of a cluster: whichever answers will do.
+	kicker.URLs = []string{"mqtt://127.0.0.1:1", "mqtt://" + address}
 	begun := time.Now()
 	must(t, registrar.Unenrol(t.Context(), me, "cli"))
 	gone(t, lost, begun)
@@ -176,9 +178,9 @@ func TestRevocationAtAnExternalBroker(t *testing.T) {
 
 	// A kicker that nobody believes, or that nobody answers, says so.
 	for name, k := range map[string]*brokerauth.Kicker{
-		"another secret": {URL: "mqtt://" + address, Secret: "another secret of tests"},
-		"nobody there":   {URL: "mqtt://127.0.0.1:1", Secret: secret},
-		"no broker":      {URL: "http://" + address, Secret: secret},
+		"another secret": {URLs: []string{"mqtt://" + address}, Secret: "another secret of tests"},
+		"nobody there":   {URLs: []string{"mqtt://127.0.0.1:1"}, Secret: secret},
+		"no broker":      {URLs: []string{"http://" + address}, Secret: secret},
 	} {
 		if err := k.Revoke(t.Context(), me); err == nil {
 			t.Errorf("%s: no error", name)
@@ -221,7 +223,7 @@ func TestABrokerThatDoesNotAnswer(t *testing.T) {
 	}()
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	k := &brokerauth.Kicker{URL: fmt.Sprint("mqtt://", l.Addr()), Secret: secret}
+	k := &brokerauth.Kicker{URLs: []string{fmt.Sprint("mqtt://", l.Addr())}, Secret: secret}
 	if err := k.Revoke(ctx, protocoltest.Identity); !errors.Is(err, context.DeadlineExceeded) {
 		t.Error(err)
 	}

@@ -212,7 +212,7 @@ func TestOverflow(t *testing.T) {
 	w.reader.gate.Store(&gate)
 	h.beat(0)
 	<-blocked // its worker is busy
-	const queue, more = 256, 20
+	const queue, more = 64, 20
 	for range queue + more {
 		h.beat(0)
 	}

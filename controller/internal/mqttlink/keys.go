@@ -22,8 +22,11 @@ type Keys interface {
 // audience is the terminals that this link hears, and the newest key set that
 // it has sent to each. No state goes to a terminal before the set that its key
 // stands in; and when there is a new set, all that are there get it at once
-// (failure matrix R18). Several controllers hear the same terminals: then each
-// sends the set, and the terminal drops the repeats.
+// (failure matrix R18). Several controllers tell the same terminals: then each
+// sends the set before its first state to a session, and the terminal drops the
+// repeats. Which session it is stands in the terminal's row: where controllers
+// share the reports, another may have heard that it is back, with fewer keys than
+// it had before.
 type audience struct {
 	mu        sync.Mutex
 	terminals map[protocol.Identity]listener
@@ -31,8 +34,9 @@ type audience struct {
 }
 
 type listener struct {
-	heard time.Time // zero: not since this link runs
-	has   uint64    // version of the set that was sent last
+	heard   time.Time // zero: not since this link runs
+	has     uint64    // version of the set that was sent last
+	session string    // to this session
 }
 
 func newAudience() *audience {
@@ -40,14 +44,14 @@ func newAudience() *audience {
 }
 
 // heard notes that a terminal is there; newest is the version that it should
-// have. A sync is answered with the set anyhow.
-func (a *audience) heard(id protocol.Identity, newest uint64, syncs bool) {
+// have. A sync counts when it is answered, which is with the set anyhow.
+func (a *audience) heard(id protocol.Identity, newest uint64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	l := a.terminals[id]
 	l.heard = time.Now()
 	a.terminals[id] = l
-	if l.has >= newest || syncs {
+	if l.has >= newest {
 		return
 	}
 	select {
@@ -56,20 +60,26 @@ func (a *audience) heard(id protocol.Identity, newest uint64, syncs bool) {
 	}
 }
 
-// sent notes that a terminal was sent the set of a version.
-func (a *audience) sent(id protocol.Identity, version uint64) {
+// sent notes that a terminal was sent the set of a version, in a session; "" is
+// the session that it was in when it was sent one last.
+func (a *audience) sent(id protocol.Identity, session string, version uint64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	l := a.terminals[id]
+	if session != "" && session != l.session {
+		l.session, l.has = session, version
+	}
 	l.has = max(l.has, version)
 	a.terminals[id] = l
 }
 
-// has reports whether a terminal was sent the set of that version, or a newer.
-func (a *audience) has(id protocol.Identity, version uint64) bool {
+// has reports whether a terminal was sent the set of that version, or a newer, in
+// its session.
+func (a *audience) has(id protocol.Identity, session string, version uint64) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.terminals[id].has >= version
+	l := a.terminals[id]
+	return l.has >= version && l.session == session
 }
 
 // gone forgets a terminal: when it is back, it is sent the set again.
@@ -109,7 +119,7 @@ func (l *Link) spread(ctx context.Context) {
 			if ctx.Err() != nil {
 				return
 			}
-			failed = !l.publishKeys(id, set, version) || failed
+			failed = !l.publishKeys(id, "", set, version) || failed
 		}
 		var again <-chan time.Time
 		if failed {
@@ -126,13 +136,14 @@ func (l *Link) spread(ctx context.Context) {
 	}
 }
 
-// publishKeys sends a terminal a key set, as far as the broker takes it.
-func (l *Link) publishKeys(id protocol.Identity, set []byte, version uint64) bool {
+// publishKeys sends a terminal a key set, as far as the broker takes it. See
+// audience.sent for the session.
+func (l *Link) publishKeys(id protocol.Identity, session string, set []byte, version uint64) bool {
 	if err := l.publisher.Publish(protocol.CommandTopic(id), set); err != nil {
 		l.Counted("publish_failed")
 		return false
 	}
 	l.Counted("keys_published")
-	l.audience.sent(id, version)
+	l.audience.sent(id, session, version)
 	return true
 }

@@ -23,11 +23,11 @@ import (
 
 // Limits of the link.
 const (
-	workers     = 8   // reports of one terminal stay with one worker, in order
-	queueLength = 256 // a worker's; above it reports are dropped, and come again
+	// workers handle reports; those of one terminal stay with one worker, in order.
+	// A worker waits for the journal's commit, so that so many reports share one.
+	workers     = 128
+	queueLength = 64  // a worker's; above it reports are dropped, and come again
 	tellBatch   = 256 // terminals read at once
-	// sweepEvery is how often unacknowledged states are published again.
-	sweepEvery = time.Second
 	// patience bounds every database call.
 	patience = 10 * time.Second
 )
@@ -86,8 +86,15 @@ type Link struct {
 
 	mu      sync.Mutex
 	pending map[protocol.Identity]string // to be told; the nonce to echo, or ""
-	told    map[protocol.Identity]uint64 // newest Seq that was published here
+	told    map[protocol.Identity]telling
 	wake    chan struct{}
+}
+
+// telling is what this link has told a terminal; there is one for each terminal
+// that there is, at most.
+type telling struct {
+	seq   uint64    // the newest that was published here
+	tried time.Time // when it was last read what to tell; zero: never
 }
 
 type inbound struct {
@@ -103,7 +110,7 @@ func New(c Config) *Link {
 	}
 	l := &Link{
 		Config: c, keys: newKeyring(c.Reader), audience: newAudience(), seed: maphash.MakeSeed(),
-		pending: map[protocol.Identity]string{}, told: map[protocol.Identity]uint64{}, wake: make(chan struct{}, 1),
+		pending: map[protocol.Identity]string{}, told: map[protocol.Identity]telling{}, wake: make(chan struct{}, 1),
 	}
 	for i := range l.queues {
 		l.queues[i] = make(chan inbound, queueLength)
@@ -135,7 +142,7 @@ func (l *Link) Committed(c decide.Changes) {
 	}
 	l.mu.Lock()
 	for _, t := range c.Terminals {
-		if t.NeedsTelling() && t.Seq > l.told[t.Identity] && t.Enrolled() {
+		if t.NeedsTelling() && t.Seq > l.told[t.Identity].seq && t.Enrolled() {
 			l.note(t.Identity, "")
 		}
 	}
@@ -164,6 +171,7 @@ func (l *Link) take() map[protocol.Identity]string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	batch := make(map[protocol.Identity]string, min(len(l.pending), tellBatch))
+	now := time.Now()
 	for id, nonce := range l.pending {
 		if len(batch) == tellBatch {
 			l.note(id, nonce) // more to do: stay awake
@@ -171,6 +179,9 @@ func (l *Link) take() map[protocol.Identity]string {
 		}
 		batch[id] = nonce
 		delete(l.pending, id)
+		t := l.told[id]
+		t.tried = now
+		l.told[id] = t
 	}
 	return batch
 }
@@ -211,8 +222,12 @@ func (l *Link) publish(w decide.Wanted, nonce string) {
 	topic := protocol.CommandTopic(id)
 	began := time.Now()
 	key, set, version := l.Keys.Current()
-	if (nonce != "" || !l.audience.has(id, version)) && !l.publishKeys(id, set, version) {
+	session := w.Terminal.Session
+	if (nonce != "" || !l.audience.has(id, session, version)) && !l.publishKeys(id, session, set, version) {
 		return
+	}
+	if nonce != "" {
+		l.audience.heard(id, version)
 	}
 	message, err := key.Sign(protocol.PurposeDown, w.State(nonce))
 	if err != nil {
@@ -227,32 +242,12 @@ func (l *Link) publish(w decide.Wanted, nonce string) {
 	}
 	l.Counted("state_published")
 	l.mu.Lock()
-	news := w.Terminal.Seq > l.told[id]
-	l.told[id] = w.Terminal.Seq
+	t := l.told[id]
+	news := w.Terminal.Seq > t.seq
+	t.seq = w.Terminal.Seq
+	l.told[id] = t
 	l.mu.Unlock()
 	if l.Witness != nil && news {
 		l.Witness.StatePublished(w, began)
-	}
-}
-
-// sweep publishes again what terminals that are there have not acknowledged.
-func (l *Link) sweep(ctx context.Context) {
-	tick := time.NewTicker(sweepEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		read, cancel := context.WithTimeout(ctx, patience)
-		ids, err := l.Reader.Unacked(read, 4*tellBatch)
-		cancel()
-		if err != nil {
-			continue
-		}
-		for _, id := range ids {
-			l.tell(id, "")
-		}
 	}
 }

@@ -132,7 +132,7 @@ func openMosquitto(t *testing.T, w *world) venue {
 	// One account administers and carries messages, as the controller does it.
 	must(t, admin.EnsureController(t.Context(), server.AdminUsername, server.AdminPassword))
 	link, _ := connectExternal(t, w, mqttlink.External{
-		URL: server.URL(), Username: server.AdminUsername, Password: server.AdminPassword, Receive: w.hear,
+		URLs: []string{server.URL()}, Username: server.AdminUsername, Password: server.AdminPassword, Receive: w.hear,
 	})
 	return &existing{link, server, admin, w}
 }
