@@ -18,7 +18,7 @@ import (
 func secondCommand(ts *testscript.TestScript, neg bool, args []string) {
 	h := of(ts)
 	switch {
-	case neg || len(args) != 1 || h.stack.mosquitto == nil:
+	case neg || len(args) != 1 || h.stack.embedded():
 		ts.Fatalf("usage: second start|stop, where the broker is not in the controller")
 	case args[0] == "start":
 		address, err := freeAddress()
@@ -31,6 +31,16 @@ func secondCommand(ts *testscript.TestScript, neg bool, args []string) {
 		h.controller, h.http, h.first = h.first, h.firstHTTP, nil
 		ts.Setenv("CONTROLLER", h.url())
 	}
+}
+
+// firstCommand: first kill ends the older of two controllers, kill -9.
+func firstCommand(ts *testscript.TestScript, neg bool, args []string) {
+	h := of(ts)
+	if neg || len(args) != 1 || args[0] != "kill" || h.first == nil {
+		ts.Fatalf("usage: first kill, where there are two controllers")
+	}
+	ts.Check(h.first.stop(syscall.SIGKILL))
+	h.first = nil
 }
 
 // wakeCommand: wake ID is an old controller that wakes up. Tills sell at the first of

@@ -5,7 +5,10 @@
 //
 // Every session runs on both stacks and knows of neither; one that needs a
 // certificate at the broker, which only the embedded one has here, or two
-// controllers, which need a broker of their own, says so. What an operator does in
+// controllers, which need a broker of their own, says so. A third stack, PostgreSQL
+// with three nodes of NATS, is for a session of its own, in which nodes are killed, and
+// for those about who may come in. NATS's server is a library: each node is the test
+// binary once more, with the configuration that deploy/nats ships. What an operator does in
 // them is typed as an operator types it: exec galla-controller ..., with the
 // session's database in the environment.
 //

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"testing"
 
@@ -22,7 +23,12 @@ const sideBySide = 10
 // binaries is the folder that holds the programs under test, built once.
 var binaries string
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
+func TestMain(m *testing.M) {
+	if file := os.Getenv(nodeVariable); file != "" {
+		os.Exit(natsNode(file))
+	}
+	os.Exit(run(m))
+}
 
 func run(m *testing.M) int {
 	dir, err := os.MkdirTemp("", "galla-e2e-")
@@ -54,7 +60,7 @@ func run(m *testing.M) int {
 // TestSQLiteEmbedded runs every session on one machine's stack.
 func TestSQLiteEmbedded(t *testing.T) {
 	t.Parallel()
-	sessions(t, false, func(t testing.TB, _ context.Context) *stack {
+	sessions(t, "", nil, func(t testing.TB, _ context.Context) *stack {
 		return &stack{database: "sqlite:" + filepath.Join(t.TempDir(), "galla.db")}
 	})
 }
@@ -64,7 +70,7 @@ func TestSQLiteEmbedded(t *testing.T) {
 func TestPostgresMosquitto(t *testing.T) {
 	t.Parallel()
 	pg := testservers.SharedPostgres(t)
-	sessions(t, true, func(t testing.TB, ctx context.Context) *stack {
+	sessions(t, "mosquitto", nil, func(t testing.TB, ctx context.Context) *stack {
 		mosquitto, err := testservers.StartHardenedMosquitto(ctx, "")
 		if err != nil {
 			t.Fatal(err)
@@ -78,20 +84,44 @@ func TestPostgresMosquitto(t *testing.T) {
 	})
 }
 
+// TestPostgresNATS runs what is about a cluster of brokers, and about who may come in
+// at one, with three nodes of NATS.
+func TestPostgresNATS(t *testing.T) {
+	t.Parallel()
+	pg := testservers.SharedPostgres(t)
+	files := []string{"testdata/nats_cluster.txt", "testdata/intruders.txt", "testdata/revoked.txt", "testdata/stolen.txt"}
+	sessions(t, "nats", files, func(t testing.TB, ctx context.Context) *stack {
+		return &stack{database: pg.NewDatabase(t), nats: newNATS(t, ctx)}
+	})
+}
+
 // stack is what a controller runs on.
 type stack struct {
 	database       string
-	mosquitto      *testservers.Mosquitto // nil: the embedded broker
+	mosquitto      *testservers.Mosquitto // nil: another broker
 	brokerPassword string
+	nats           *natsCluster // nil, too: the embedded broker
 }
 
-// sessions runs every script, on the stack of a larger house or on one machine's.
-func sessions(t *testing.T, larger bool, build func(testing.TB, context.Context) *stack) {
+// embedded reports whether the broker is in the controller, of which there is one
+// then.
+func (s *stack) embedded() bool { return s.mosquitto == nil && s.nats == nil }
+
+// brokers are those that a session can ask for as a condition.
+var brokers = []string{"mosquitto", "nats"}
+
+// sessions runs scripts, every one unless files says which, on a stack with that
+// broker of its own, or "".
+func sessions(t *testing.T, broker string, files []string, build func(testing.TB, context.Context) *stack) {
+	dir := "testdata"
+	if files != nil {
+		dir = ""
+	}
 	testscript.Run(t, testscript.Params{
-		Dir: "testdata",
+		Dir: dir, Files: files,
 		Condition: func(name string) (bool, error) {
-			if name == "mosquitto" {
-				return larger, nil
+			if slices.Contains(brokers, name) {
+				return broker == name, nil
 			}
 			return false, fmt.Errorf("unknown condition %s", name)
 		},
@@ -115,6 +145,9 @@ func sessions(t *testing.T, larger bool, build func(testing.TB, context.Context)
 			"resume":       resumeCommand,
 			"reboot":       rebootCommand,
 			"second":       secondCommand,
+			"first":        firstCommand,
+			"node":         nodeCommand,
+			"trade":        tradeCommand,
 			"wake":         wakeCommand,
 			"await":        awaitCommand,
 			"never":        neverCommand,

@@ -38,6 +38,8 @@ type house struct {
 	customer   customer
 	tills      map[string]*till
 	asked      []asked // for the end of the day
+	trade      *trade  // nil: nobody trades
+	lost       *loss   // the node that was killed; nil: none was
 	noise      int     // sales that only made traffic
 }
 
@@ -134,6 +136,8 @@ func (h *house) startController(ts *testscript.TestScript) {
 		args = append(args, "--sandbox")
 	}
 	switch m := h.stack.mosquitto; {
+	case h.stack.nats != nil:
+		args = append(args, h.stack.nats.flags()...)
 	case m != nil:
 		args = append(args, "--broker", m.URL(), "--broker-username", m.AdminUsername, "--broker-password-file", h.stack.brokerPassword)
 	case slices.Contains(h.flags, "--mqtt-tls-listen"):
@@ -160,6 +164,8 @@ func brokerCommand(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: broker down|up")
 	}
 	switch {
+	case h.stack.nats != nil:
+		ts.Fatalf("a cluster has nodes: node kill|start")
 	case args[0] == "down" && h.stack.mosquitto != nil:
 		h.stack.mosquitto.Kill()
 	case args[0] == "up" && h.stack.mosquitto != nil:

@@ -21,10 +21,35 @@ import (
 
 // brokerURL is where terminals and intruders find the broker.
 func (h *house) brokerURL() string {
-	if h.stack.mosquitto != nil {
+	switch {
+	case h.stack.nats != nil:
+		return "mqtt://" + h.stack.nats.nodes[0].mqtt
+	case h.stack.mosquitto != nil:
 		return h.stack.mosquitto.URL()
 	}
 	return "mqtt://" + h.mqtt
+}
+
+// clientID is a terminal's client id at the session's broker. NATS takes none with
+// dots.
+func (h *house) clientID(id protocol.Identity) string {
+	if h.stack.nats != nil {
+		return strings.ReplaceAll(id.String(), ".", ":")
+	}
+	return id.String()
+}
+
+// admin is who may read everything at a broker that is not in the controller, and
+// publish to terminals, as arguments of mosquitto_sub and mosquitto_pub; nil where
+// there is none.
+func (h *house) admin() []string {
+	switch m, n := h.stack.mosquitto, h.stack.nats; {
+	case m != nil:
+		return []string{"-i", "control", "-u", m.AdminUsername, "-P", m.AdminPassword}
+	case n != nil:
+		return []string{"-i", "control", "-u", natsController, "-P", n.password}
+	}
+	return nil
 }
 
 // intruderCommand: intruder VICTIM OTHER tries, with mosquitto_pub and
@@ -46,9 +71,8 @@ func intruderCommand(ts *testscript.TestScript, neg bool, args []string) {
 		"result": map[string]any{"outcome": "succeeded", "amountPaise": 24500, "merchantTransactionId": "P1"},
 	})
 	ts.Check(err)
-	if m := h.stack.mosquitto; m != nil {
+	if admin := h.admin(); admin != nil {
 		// Who may listen hears something, or the silence below says nothing.
-		admin := []string{"-i", "control", "-u", m.AdminUsername, "-P", m.AdminPassword}
 		until(ts, h.controller, "the broker's administrator hears the victim", func(context.Context) (string, bool) {
 			heard := h.listen(ts, protocol.ReportTopic(victim), admin)
 			return heard, heard != ""
@@ -56,9 +80,9 @@ func intruderCommand(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	for name, who := range map[string][]string{
 		"nobody":                     {"-i", "nobody"},
-		"made-up credentials":        {"-i", victim.String(), "-u", victim.String(), "-P", "guess"},
-		"another terminal":           {"-i", other.String(), "-u", other.String(), "-P", token},
-		"another as the victim's id": {"-i", victim.String(), "-u", other.String(), "-P", token},
+		"made-up credentials":        {"-i", h.clientID(victim), "-u", victim.String(), "-P", "guess"},
+		"another terminal":           {"-i", h.clientID(other), "-u", other.String(), "-P", token},
+		"another as the victim's id": {"-i", h.clientID(victim), "-u", other.String(), "-P", token},
 	} {
 		for _, topic := range []string{protocol.CommandTopic(victim), protocol.ReportTopic(victim), "galla/v1/+/command", "#"} {
 			if heard := h.listen(ts, topic, who); heard != "" {
@@ -135,20 +159,25 @@ func forgeCommand(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: forge IDENTITY ID RUPEES")
 	}
 	h := of(ts)
-	m := h.stack.mosquitto
-	if m == nil {
+	if h.stack.embedded() {
 		return
 	}
 	id, err := protocol.ParseIdentity(args[0])
 	ts.Check(err)
 	amount, err := protocol.ParseRupees(args[2])
 	ts.Check(err)
-	ts.Check(m.Dynsec(context.Background(), "createRole", "forger"))
-	ts.Check(m.Dynsec(context.Background(), "addRoleACL", "forger", "publishClientSend", "galla/v1/#", "allow"))
-	ts.Check(m.Dynsec(context.Background(), "createClient", "forger", "-p", "forger"))
-	ts.Check(m.Dynsec(context.Background(), "addClientRole", "forger", "forger"))
-	client := mqtt.NewClient(mqtt.NewClientOptions().AddBroker(strings.Replace(m.URL(), "mqtt://", "tcp://", 1)).
-		SetClientID("forger").SetUsername("forger").SetPassword("forger").SetProtocolVersion(4))
+	username, password := natsController, ""
+	if m := h.stack.mosquitto; m != nil {
+		username, password = "forger", "forger"
+		ts.Check(m.Dynsec(context.Background(), "createRole", "forger"))
+		ts.Check(m.Dynsec(context.Background(), "addRoleACL", "forger", "publishClientSend", "galla/v1/#", "allow"))
+		ts.Check(m.Dynsec(context.Background(), "createClient", "forger", "-p", "forger"))
+		ts.Check(m.Dynsec(context.Background(), "addClientRole", "forger", "forger"))
+	} else {
+		password = h.stack.nats.password
+	}
+	client := mqtt.NewClient(mqtt.NewClientOptions().AddBroker(strings.Replace(h.brokerURL(), "mqtt://", "tcp://", 1)).
+		SetClientID("forger").SetUsername(username).SetPassword(password).SetProtocolVersion(4))
 	ts.Check(wait(client.Connect()))
 	defer client.Disconnect(0)
 	_, private, err := ed25519.GenerateKey(rand.Reader)

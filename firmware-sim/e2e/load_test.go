@@ -11,6 +11,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/galla-pay/galla/protocol"
 	"github.com/galla-pay/galla/protocol/xverify"
 )
 
@@ -140,21 +141,39 @@ func shows(tm *terminal, id string) (trouble string) {
 	}
 }
 
-// sell asks a controller for money at a terminal, or where none is on.
+// sell asks a controller for money at a terminal, or where none is on. One that is
+// busy is asked again.
 func (h *house) sell(base, id string, by signer, at *terminal) answer {
-	store, where := "MS2403212004046998204201", "MST2405301213090857163565"
-	if at != nil {
-		store, where = at.id.StoreID, at.id.TerminalID
-	}
-	body, err := json.Marshal(map[string]any{
-		"storeId": store, "merchantId": merchantID, "terminalId": where,
-		"merchantTransactionId": id, "orderId": "order1", "amount": 100, "solutionType": "DQR_DEVICE", "expiresIn": 60,
-	})
+	body, err := offer(id, 100, at)
 	if err != nil {
 		return answer{body: err.Error()}
 	}
 	encoded := xverify.EncodeBody(body)
 	return h.signedAt(context.Background(), base, http.MethodPost, initPath, encoded, `{"request":"`+encoded+`"}`, by)
+}
+
+// offerOnce asks a controller for money, once.
+func (h *house) offerOnce(base, id string, price protocol.Paise, at *terminal) answer {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	body, err := offer(id, price, at)
+	if err != nil {
+		return answer{body: err.Error()}
+	}
+	encoded := xverify.EncodeBody(body)
+	return h.once(ctx, base, http.MethodPost, initPath, encoded, `{"request":"`+encoded+`"}`, merchant(merchantID))
+}
+
+// offer is the request for money at a terminal, or where none is on.
+func offer(id string, price protocol.Paise, at *terminal) ([]byte, error) {
+	store, where := "MS2403212004046998204201", "MST2405301213090857163565"
+	if at != nil {
+		store, where = at.id.StoreID, at.id.TerminalID
+	}
+	return json.Marshal(map[string]any{
+		"storeId": store, "merchantId": merchantID, "terminalId": where,
+		"merchantTransactionId": id, "orderId": "order1", "amount": price, "solutionType": "DQR_DEVICE", "expiresIn": 300,
+	})
 }
 
 // signsCommand: signs CODE [merchantId=ID] [provider=ID] [salt=SECRET] [index=N]

@@ -38,9 +38,13 @@ func flapCommand(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 1 || len(args) > 2 || len(args) == 2 && args[1] != "begin" {
 		ts.Fatalf("usage: flap NAME [begin]")
 	}
-	of(ts).terminal(ts, args[0]).post(ts, "/network/flap?hz=1&seconds=15")
+	tm := of(ts).terminal(ts, args[0])
+	tm.post(ts, "/network/flap?hz=1&seconds=15")
 	if len(args) == 1 {
-		<-time.After(15 * time.Second)
+		until(ts, tm.process, args[0]+"'s network is left alone", func(ctx context.Context) (string, bool) {
+			s, body := look(ctx, tm)
+			return body, s.Mode != "" && !s.Flapping
+		})
 	}
 }
 

@@ -29,8 +29,14 @@ type process struct {
 }
 
 // start runs a program; it dies with this test, however that ends.
-func start(program string, args ...string) (*process, error) {
+func start(program string, args ...string) (*process, error) { return startWith(nil, program, args...) }
+
+// startWith is start with something more in the environment: NAME=VALUE.
+func startWith(environment []string, program string, args ...string) (*process, error) {
 	p := &process{cmd: exec.Command(program, args...), done: make(chan struct{}), out: &lines{}}
+	if environment != nil {
+		p.cmd.Env = append(p.cmd.Environ(), environment...)
+	}
 	p.cmd.Stdout, p.cmd.Stderr = p.out, p.out
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := p.cmd.Start(); err != nil {

@@ -34,6 +34,7 @@ type seen struct {
 	Link                  bool           `json:"link"`
 	Power                 bool           `json:"power"`
 	Network               bool           `json:"network"`
+	Flapping              bool           `json:"flapping"`
 	Keypad                struct {
 		Digits  string `json:"digits"`
 		Outcome string `json:"outcome"`

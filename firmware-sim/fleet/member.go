@@ -9,6 +9,7 @@ import (
 
 	"github.com/galla-pay/galla/agent"
 	"github.com/galla-pay/galla/agent/panel"
+	"github.com/galla-pay/galla/firmware-sim/cable"
 	"github.com/galla-pay/galla/protocol"
 )
 
@@ -34,7 +35,7 @@ type member struct {
 	controller string
 	software   string
 	log        *slog.Logger
-	cable      *cable
+	cable      *cable.Cable
 	glass      *glass
 	counter    *counter
 	showed     func(paid) // told every payment that is on the glass as paid

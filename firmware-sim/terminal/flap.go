@@ -61,7 +61,7 @@ func (t *Terminal) Flap(hz float64, long time.Duration) error {
 	t.flap.mu.Lock()
 	t.flap.stop, t.flap.done = stop, done
 	t.flap.mu.Unlock()
-	t.plug(false)
+	t.wiggle(true)
 	go func() {
 		defer close(done)
 		defer stop()
@@ -70,7 +70,7 @@ func (t *Terminal) Flap(hz float64, long time.Duration) error {
 		for on := true; ; on = !on {
 			select {
 			case <-ctx.Done():
-				t.plug(true)
+				t.wiggle(false)
 				return
 			case <-half.C:
 				t.plug(on)
@@ -78,6 +78,12 @@ func (t *Terminal) Flap(hz float64, long time.Duration) error {
 		}
 	}()
 	return nil
+}
+
+// wiggle takes hold of the cable and pulls it, or plugs it in and lets go, and tells.
+func (t *Terminal) wiggle(begins bool) {
+	t.network.Plug(!begins)
+	t.change(func() { t.wiggled = begins })
 }
 
 // plug sets the network switch, and tells.

@@ -104,14 +104,14 @@ func TestFlap(t *testing.T) {
 	r := on(t, d)
 	status, _, body := r.call("POST", "/network/flap?hz=5&seconds=1")
 	var now terminal.State
-	if err := json.Unmarshal(body, &now); err != nil || status != 202 || now.Network {
+	if err := json.Unmarshal(body, &now); err != nil || status != 202 || now.Network || !now.Flapping {
 		t.Fatalf("flap = %d %s", status, body)
 	}
 	r.await("the network on", func(s terminal.State) bool { return s.Network })
 	r.await("the network off again", func(s terminal.State) bool { return !s.Network })
 	within(t, "the end of the flapping", r.Flapping())
-	if !r.State().Network {
-		t.Error("it ends with the network off")
+	if now := r.State(); !now.Network || now.Flapping {
+		t.Errorf("it ends with %+v", now)
 	}
 	r.awaitReady()
 	cuts := 0
@@ -149,6 +149,9 @@ func TestFlapEnds(t *testing.T) {
 		case <-r.Flapping():
 		default:
 			t.Errorf("after %s it still flaps", to.path)
+		}
+		if r.State().Flapping {
+			t.Errorf("after %s it says that it flaps", to.path)
 		}
 	}
 	for _, bad := range []struct {

@@ -1,12 +1,13 @@
 package terminal
 
 import (
-	"context"
 	"errors"
 	"io"
 	"net"
 	"syscall"
 	"testing"
+
+	"github.com/galla-pay/galla/firmware-sim/cable"
 )
 
 // peer is the other end of the cable: it reports every byte and the end.
@@ -121,7 +122,7 @@ func TestNetworkSwitches(t *testing.T) {
 			if tt.stillOff != nil {
 				tt.stillOff(n)
 			}
-			if _, err := n.Dial(t.Context(), "tcp", p.address()); !errors.Is(err, errNoNetwork) || !errors.Is(err, syscall.ENETUNREACH) {
+			if _, err := n.Dial(t.Context(), "tcp", p.address()); !errors.Is(err, cable.ErrNoNetwork) || !errors.Is(err, syscall.ENETUNREACH) {
 				t.Fatalf("Dial = %v, want no network", err)
 			}
 			tt.on(n)
@@ -142,7 +143,7 @@ func TestNetworkSwitches(t *testing.T) {
 func TestNetworkHasNoPowerAtFirst(t *testing.T) {
 	t.Parallel()
 	n, p := newNetwork(), newPeer(t)
-	if _, err := n.Dial(t.Context(), "tcp", p.address()); !errors.Is(err, errNoNetwork) {
+	if _, err := n.Dial(t.Context(), "tcp", p.address()); !errors.Is(err, cable.ErrNoNetwork) {
 		t.Fatalf("Dial = %v", err)
 	}
 }
@@ -154,59 +155,5 @@ func TestNetworkPlugSaysWhatChanged(t *testing.T) {
 		if got := n.Plug(tt.to); got != tt.changed {
 			t.Errorf("move %d: Plug(%v) = %v", i, tt.to, got)
 		}
-	}
-}
-
-// The caller's own reasons stay the caller's.
-func TestNetworkDialFails(t *testing.T) {
-	t.Parallel()
-	n, p := powered(), newPeer(t)
-	ended, end := context.WithCancel(t.Context())
-	end()
-	if _, err := n.Dial(ended, "tcp", p.address()); err == nil || errors.Is(err, errNoNetwork) {
-		t.Fatalf("Dial with an ended context = %v", err)
-	}
-	_ = p.listener.Close()
-	if _, err := n.Dial(t.Context(), "tcp", p.address()); !errors.Is(err, syscall.ECONNREFUSED) {
-		t.Fatalf("Dial to nobody = %v", err)
-	}
-}
-
-// A dial that is under way when the plug is pulled fails: the peer's name is
-// resolved by a server that never answers.
-func TestNetworkDialUnderWay(t *testing.T) {
-	t.Parallel()
-	n := powered()
-	asked := make(chan struct{}, 16)
-	n.dialer.Resolver = &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		asked <- struct{}{}
-		<-ctx.Done()
-		return nil, ctx.Err()
-	}}
-	failed := make(chan error, 1)
-	go func() {
-		_, err := n.Dial(t.Context(), "tcp", "controller.example:1883")
-		failed <- err
-	}()
-	<-asked
-	n.Plug(false)
-	if err := <-failed; !errors.Is(err, errNoNetwork) {
-		t.Fatalf("Dial = %v, want no network", err)
-	}
-}
-
-// A socket that the agent closed itself is forgotten.
-func TestNetworkForgetsClosedSockets(t *testing.T) {
-	t.Parallel()
-	n, p := powered(), newPeer(t)
-	for range 3 {
-		if err := dial(t, n, p).Close(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if len(n.sockets) != 0 {
-		t.Fatalf("%d sockets are kept", len(n.sockets))
 	}
 }

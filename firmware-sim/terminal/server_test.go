@@ -149,7 +149,7 @@ func TestStateFields(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{
-		"amountPaise", "card", "choices", "clock", "keypad", "language", "lastPaise", "leftMs", "link", "merchantTransactionId",
+		"amountPaise", "card", "choices", "clock", "flapping", "keypad", "language", "lastPaise", "leftMs", "link", "merchantTransactionId",
 		"mode", "muted", "network", "orderId", "payMode", "power", "reason", "result", "shortOrderId", "sinceMs", "sound",
 		"updateWaits", "waiting",
 	}

@@ -46,6 +46,8 @@ type State struct {
 	// Power and Network are where the two switches are.
 	Power   bool `json:"power"`
 	Network bool `json:"network"`
+	// Flapping is whether the network's switch is being worked by Flap.
+	Flapping bool `json:"flapping"`
 	// Card is what the card reader is doing, or none.
 	Card card.Doing `json:"card"`
 	// Clock is by how much the wall clock is wrong, as POST /clock takes it.

@@ -34,7 +34,7 @@ func TestStateIsWhatTheAgentSays(t *testing.T) {
 	const want = `{"mode":"choosing","merchantTransactionId":"TXN-1","amountPaise":24500,"orderId":"ORDER-1","shortOrderId":"0042",` +
 		`"payMode":"CARD","choices":["DQR","CARD"],"leftMs":61000,"waiting":3,` +
 		`"keypad":{"digits":"0042","asking":true,"outcome":"other","message":"T2 has it"},` +
-		`"result":"failed","reason":"CARD_DECLINED","sinceMs":1500,"link":true,"power":true,"network":true,"card":"waiting","clock":"+1h",` +
+		`"result":"failed","reason":"CARD_DECLINED","sinceMs":1500,"link":true,"power":true,"network":true,"flapping":false,"card":"waiting","clock":"+1h",` +
 		`"lastPaise":9900,"language":"hi","muted":true,"updateWaits":true,` +
 		`"sound":{"n":4,"tone":"chime","said":"received","caption":"Received ninety-nine rupees","language":"en","volume":80,"muted":true}}`
 	if string(got) != want {

@@ -87,6 +87,7 @@ type Terminal struct {
 	sound   Sound
 	speech  signals.Speech // the last one
 	power   bool
+	wiggled bool           // by Flap
 	keys    chan agent.Key // pressed and not read yet
 	wiring  *wiring        // nil unless it is wired and its agent runs
 	boot    uint64         // counts power cycles; a status of an older one is not heard
@@ -281,7 +282,7 @@ func (t *Terminal) State() State {
 
 func (t *Terminal) state() State {
 	s := fromAgent(t.status, time.Now())
-	s.Power, s.Network, s.Card = t.power, t.network.Plugged(), NoReader
+	s.Power, s.Network, s.Flapping, s.Card = t.power, t.network.Plugged(), t.wiggled, NoReader
 	if t.reader != nil {
 		s.Card = t.reader.Doing()
 	}

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -38,18 +39,24 @@ func TestEnrolledByCodeItWorks(t *testing.T) {
 		_ = json.NewEncoder(w).Encode(answer)
 	}))
 	defer server.Close()
-	refused := make(chan struct{}, 1)
+	refused := make(chan struct{})
+	var once sync.Once
 	impostor := listen(t, &tls.Config{Certificates: []tls.Certificate{selfSigned(t)}}, func(conn net.Conn) {
 		if conn.(*tls.Conn).Handshake() == nil {
 			t.Error("the terminal believes a broker of another authority")
 		}
 		_ = conn.Close()
+		once.Do(func() { close(refused) })
+	})
+	// Whichever of the two the terminal tries first, it meets the impostor.
+	genuine := listen(t, &tls.Config{Certificates: server.TLS.Certificates}, func(conn net.Conn) {
 		select {
-		case refused <- struct{}{}:
+		case <-refused:
+			ctrl.Broker.Serve(conn)
 		default:
+			_ = conn.Close()
 		}
 	})
-	genuine := listen(t, &tls.Config{Certificates: server.TLS.Certificates}, ctrl.Broker.Serve)
 	brokers = []string{"mqtts://" + impostor, "mqtts://" + genuine}
 
 	dir := filepath.Join(t.TempDir(), "data")

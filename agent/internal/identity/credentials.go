@@ -22,7 +22,7 @@ type Credentials struct {
 	Key protocol.SigningKey
 	// Token is the MQTT password.
 	Token string
-	// Brokers are tried in turn: mqtt:// or mqtts://, host:port.
+	// Brokers are the nodes of one cluster: mqtt:// or mqtts://, host:port.
 	Brokers []string
 
 	root  ed25519.PublicKey

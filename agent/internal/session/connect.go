@@ -9,22 +9,25 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"strings"
 	"time"
 
 	mqtt "github.com/eclipse/paho.mqtt.golang"
+	"github.com/eclipse/paho.mqtt.golang/packets"
 	"github.com/galla-pay/galla/protocol"
 )
 
 const (
-	keepAlive   = 20 * time.Second
-	pingTimeout = 5 * time.Second
+	keepAlive = 20 * time.Second
+	// Of several brokers: so that a node whose machine is gone without a word, with no
+	// sale to tell, is noticed and another one found within 30 s.
+	keepAliveNodes = 10 * time.Second
+	pingTimeout    = 5 * time.Second
 	// paho's Publish and Subscribe hand a packet to its writer, which is idle
 	// but for pings; this bounds them should it just have ended.
 	handOver = 500 * time.Millisecond
 	// paho is given this long to end all its goroutines.
 	endTimeout = 900 * time.Millisecond
-
-	qos = 1
 	// subscriptionRefused is the granted QoS that is none (MQTT 3.1.1: SUBACK).
 	subscriptionRefused = 0x80
 )
@@ -54,22 +57,66 @@ func (s *Session) connect(ctx context.Context, broker string) (up time.Time, err
 	s.cfg.Credentials.Tick()
 	trial, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
-	if err := l.dial(trial, broker); err != nil {
-		return time.Time{}, err
+	if err := l.enter(trial, broker); err != nil {
+		// Nobody else has this id: a broker that rejects it does not like its form.
+		if !errors.Is(err, packets.ErrorRefusedIDRejected) {
+			return time.Time{}, err
+		}
+		s.nats = !s.nats
+		l.lost, l.ended = make(chan error, 1), make(chan struct{})
+		if err := l.enter(trial, broker); err != nil {
+			return time.Time{}, err
+		}
 	}
 	defer l.end()
-	// Whatever paho waits for ends when the wire is cut.
-	stop := context.AfterFunc(trial, l.wire.cut)
-	err = l.login(trial)
-	stop()
-	if err != nil {
-		return time.Time{}, err
-	}
 	defer context.AfterFunc(ctx, l.wire.cut)()
 	up = time.Now()
 	s.cfg.Log.Info("link up", "broker", broker)
 	s.inbox.put(Up{})
 	return up, l.serve(ctx)
+}
+
+// enter makes a connection and logs in; on error nothing is left of it.
+func (l *link) enter(ctx context.Context, broker string) error {
+	if err := l.dial(ctx, broker); err != nil {
+		return err
+	}
+	// Whatever paho waits for ends when the wire is cut.
+	defer context.AfterFunc(ctx, l.wire.cut)()
+	err := l.login(ctx)
+	if err != nil {
+		l.end()
+	}
+	return err
+}
+
+// clientID is the terminal's identity. NATS takes none with dots, by which it is known;
+// there they are colons, which no identity has, so that each has one still.
+func (s *Session) clientID() string {
+	id := s.cfg.Credentials.Identity.String()
+	if s.nats {
+		return strings.ReplaceAll(id, ".", ":")
+	}
+	return id
+}
+
+func (s *Session) keepAlive() time.Duration {
+	if len(s.cfg.Brokers) > 1 {
+		return keepAliveNodes
+	}
+	return keepAlive
+}
+
+// qos is 1 (DESIGN 4), for the broker's PUBACK says soon that a link is dead. NATS
+// gives it only when a majority of the cluster has the message on disk, and keeps a
+// group of its own for each subscription; while a node is lost that takes seconds.
+// There it is 0. Nothing is lost by that: what is said is repeated until the
+// controller has acknowledged it.
+func (s *Session) qos() byte {
+	if s.nats {
+		return 0
+	}
+	return 1
 }
 
 // dial opens the wire and makes the client on it.
@@ -105,18 +152,18 @@ func (l *link) dial(ctx context.Context, broker string) error {
 	l.client = mqtt.NewClient(mqtt.NewClientOptions().
 		AddBroker("tcp://"+u.Host).
 		SetCustomOpenConnectionFn(func(*url.URL, mqtt.ClientOptions) (net.Conn, error) { return l.wire, nil }).
-		SetClientID(id.String()).
+		SetClientID(l.s.clientID()).
 		SetUsername(id.String()).
 		SetPassword(cfg.Credentials.Token).
 		SetProtocolVersion(4). // and no other after a refusal
 		SetCleanSession(true).
 		SetAutoReconnect(false).
 		SetConnectRetry(false).
-		SetKeepAlive(keepAlive).
+		SetKeepAlive(l.s.keepAlive()).
 		SetPingTimeout(pingTimeout).
 		SetConnectTimeout(connectTimeout).
 		SetWriteTimeout(handOver).
-		SetBinaryWill(protocol.PresenceTopic(id), will, qos, false).
+		SetBinaryWill(protocol.PresenceTopic(id), will, l.s.qos(), false).
 		SetDefaultPublishHandler(l.inbound.handle).
 		SetConnectionLostHandler(func(_ mqtt.Client, err error) {
 			l.lost <- err
@@ -144,7 +191,7 @@ func (l *link) login(ctx context.Context) error {
 		return fmt.Errorf("connect: %w", errors.Join(err, ctx.Err()))
 	}
 	topic := protocol.CommandTopic(l.s.cfg.Credentials.Identity)
-	sub := l.client.Subscribe(topic, qos, nil)
+	sub := l.client.Subscribe(topic, l.s.qos(), nil)
 	select {
 	case <-sub.Done():
 	case <-ctx.Done():

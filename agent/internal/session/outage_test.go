@@ -72,7 +72,8 @@ func TestBands(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		now := time.Unix(0, 0)
-		o := outage{since: now}
+		brokers := rapid.IntRange(1, 5).Draw(t, "brokers")
+		o := outage{brokers: brokers, since: now}
 		late := 0
 		for i := range rapid.IntRange(1, 60).Draw(t, "tries") {
 			took := time.Duration(rapid.Int64Range(0, int64(connectTimeout)).Draw(t, "took"))
@@ -80,7 +81,7 @@ func TestBands(t *testing.T) {
 			now = now.Add(took)
 			low, high := time.Second, 5*time.Second
 			switch {
-			case i == 0:
+			case i < brokers:
 				low, high = 0, time.Second
 			case now.Sub(o.since) >= time.Minute:
 				high = []time.Duration{10, 20, 40, 60}[min(late, 3)] * time.Second
@@ -101,7 +102,7 @@ func TestBands(t *testing.T) {
 func TestFlapping(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(0, 0)
-	o := outage{since: now}
+	o := outage{brokers: 1, since: now}
 	tries := 0
 	for start := now; now.Sub(start) < 10*time.Minute; tries++ {
 		up := now
@@ -127,7 +128,7 @@ func TestNoHerd(t *testing.T) {
 		back := make([]time.Duration, 0, 1000)
 		for range 1000 {
 			now := time.Unix(0, 0)
-			o, begun := outage{since: now}, now
+			o, begun := outage{brokers: 1, since: now}, now
 			now = now.Add(o.wait(begun, now.Add(-time.Hour), now))
 			for now.Sub(begun) < down {
 				now = now.Add(o.wait(now, time.Time{}, now))

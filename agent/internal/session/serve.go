@@ -51,7 +51,7 @@ func (l *link) serve(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			flight = l.client.Publish(protocol.ReportTopic(l.s.cfg.Credentials.Identity), qos, false, text)
+			flight = l.client.Publish(protocol.ReportTopic(l.s.cfg.Credentials.Identity), l.s.qos(), false, text)
 			landed, since = flight.Done(), now
 			l.duties.sent(now, t, is)
 			continue

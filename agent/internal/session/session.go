@@ -17,7 +17,8 @@ import (
 // Config says who talks to whom.
 type Config struct {
 	Credentials *identity.Credentials
-	// Brokers are used instead of those of the enrolment when there are any.
+	// Brokers are used instead of those of the enrolment when there are any. Several
+	// are the nodes of one cluster: any of them leads to the controllers.
 	Brokers  []string
 	Software string // version, told in each sync
 	Panel    string // kind of panel, told in each sync
@@ -83,6 +84,7 @@ type Session struct {
 	boot    string // told in each sync: see protocol.Report
 	inbox   inbox
 	trouble complaints
+	nats    bool // the broker is NATS, see clientID; Run's alone
 
 	mu      sync.Mutex
 	now     Standing
@@ -157,17 +159,24 @@ func (s *Session) Take() []Event { return s.inbox.take() }
 // Run keeps the terminal connected until ctx ends. Then the socket is closed
 // without a farewell, so that the broker publishes the last will. It returns
 // within a second, with all its goroutines gone.
+//
+// It stays with a broker while the link to it lives. Whatever ends that, another one
+// that was not found unreachable is tried first: the one that was lost may be gone.
 func (s *Session) Run(ctx context.Context) {
-	outage := outage{since: time.Now()}
+	nodes := newNodes(s.cfg.Credentials.Identity, s.cfg.Brokers)
+	outage := outage{brokers: len(nodes), since: time.Now()}
 	var rival rival
-	for attempt := 0; ctx.Err() == nil; attempt++ {
-		broker := s.cfg.Brokers[attempt%len(s.cfg.Brokers)]
+	for try := 1; ctx.Err() == nil; try++ {
+		node := nodes.next()
+		node.try = try
+		broker := node.url
 		begun := time.Now()
 		up, err := s.connect(ctx, broker)
 		if ctx.Err() != nil {
 			return
 		}
 		if !up.IsZero() {
+			node.fate = fateLost
 			s.cfg.Log.Warn("link lost", "broker", broker, "after", time.Since(up).Round(time.Second), "err", err)
 			contested, news := rival.lost(up, time.Now(), err)
 			if news {
@@ -176,8 +185,8 @@ func (s *Session) Run(ctx context.Context) {
 					"terminal", s.cfg.Credentials.Identity, "boot", s.boot)
 			}
 			s.inbox.put(Down{Err: err, Contested: contested})
-			attempt-- // it worked: the same broker first
 		} else {
+			node.fate = fateUnreachable
 			s.trouble.add("connect to " + broker + ": " + err.Error())
 		}
 		select {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"strings"
 	"sync"
 	"time"
 
@@ -32,6 +33,7 @@ type Behaviour struct {
 	BlackHole   bool // dialling never ends
 	Mute        bool // it accepts connections and says nothing
 	Connack     byte // CONNACK's return code; 0 accepts
+	NoDots      bool // a client id with a dot is rejected, as NATS does
 	Suback      byte // SUBACK's return code; 0x80 refuses
 	NoSuback    bool // SUBSCRIBE is not answered
 	NoPuback    bool // PUBLISH is not acknowledged
@@ -236,8 +238,14 @@ func (c *client) read() {
 			b.mu.Unlock()
 			ack := packets.NewControlPacket(packets.Connack).(*packets.ConnackPacket)
 			ack.ReturnCode = how.Connack
+			if how.NoDots && strings.Contains(p.ClientIdentifier, ".") {
+				ack.ReturnCode = packets.ErrRefusedIDRejected
+			}
 			c.send(ack)
-			if how.Connack == 0 && p.WillFlag {
+			if ack.ReturnCode != 0 {
+				continue
+			}
+			if p.WillFlag {
 				c.will = p
 			}
 		case *packets.SubscribePacket:
