@@ -93,7 +93,8 @@ type EnrolAnswer struct {
 	Identity Identity `json:"identity"`
 	// Token is the MQTT password: 256 random bits, base64url.
 	Token string `json:"token"`
-	// Brokers are tried in turn: mqtt://host:port or mqtts://host:port.
+	// Brokers are the nodes of one cluster: mqtt://host:port or mqtts://host:port.
+	// Each terminal tries them in an order of its own.
 	Brokers []string `json:"brokers"`
 	// RootKey is pinned: 32 bytes of Ed25519.
 	RootKey []byte `json:"rootKey"`

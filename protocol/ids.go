@@ -41,6 +41,11 @@ type Identity struct {
 	TerminalID string
 }
 
+// ColonID is the identity with colons in place of its dots: the client id at brokers
+// that take none with dots (NATS). No identity holds a colon, so that each has one
+// of its own.
+func (id Identity) ColonID() string { return strings.ReplaceAll(id.String(), ".", ":") }
+
 // ParseIdentity reads the text form, or returns ErrIdentity.
 func ParseIdentity(s string) (Identity, error) {
 	parts := strings.Split(s, ".")

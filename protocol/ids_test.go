@@ -26,6 +26,17 @@ func TestIdentity(t *testing.T) {
 }
 
 // TestTopics: exact, and only these three.
+// TestColonID: no two terminals have one client id, dots or not.
+func TestColonID(t *testing.T) {
+	id := Identity{MerchantID: "M_1", StoreID: "s-2", TerminalID: "T3"}
+	if got := id.ColonID(); got != "M_1:s-2:T3" {
+		t.Errorf("%s", got)
+	}
+	if _, err := ParseIdentity(id.ColonID()); err == nil || ValidID(":", MaxIDLength) {
+		t.Error("an identity may hold a colon")
+	}
+}
+
 func TestTopics(t *testing.T) {
 	id := Identity{"M", "S", "T"}
 	for topic, leaf := range map[string]string{

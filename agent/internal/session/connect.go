@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"net"
 	"net/url"
-	"strings"
 	"time"
 
 	mqtt "github.com/eclipse/paho.mqtt.golang"
@@ -90,14 +89,12 @@ func (l *link) enter(ctx context.Context, broker string) error {
 	return err
 }
 
-// clientID is the terminal's identity. NATS takes none with dots, by which it is known;
-// there they are colons, which no identity has, so that each has one still.
+// clientID is the terminal's identity. NATS takes none with dots, by which it is known.
 func (s *Session) clientID() string {
-	id := s.cfg.Credentials.Identity.String()
 	if s.nats {
-		return strings.ReplaceAll(id, ".", ":")
+		return s.cfg.Credentials.Identity.ColonID()
 	}
-	return id
+	return s.cfg.Credentials.Identity.String()
 }
 
 func (s *Session) keepAlive() time.Duration {

@@ -348,7 +348,7 @@ func TestTerminalsAreSpread(t *testing.T) {
 // colons instead, at once, in the same try; the user name stays. It remembers, and
 // finds back when the broker is another one again.
 func TestABrokerThatTakesNoDots(t *testing.T) {
-	plain, colons := sessiontest.ID.String(), strings.ReplaceAll(sessiontest.ID.String(), ".", ":")
+	plain, colons := sessiontest.ID.String(), sessiontest.ID.ColonID()
 	bubble(t, sessiontest.Behaviour{NoDots: true}, func(t *testing.T, r *rig) {
 		told := 0
 		wantIDs := func(want ...string) {

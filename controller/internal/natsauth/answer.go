@@ -91,7 +91,7 @@ func (s *Service) admit(ctx context.Context, q *jwt.AuthorizationRequestClaims) 
 		return "", errNotMQTT
 	}
 	guest, err := s.admission.Admit(ctx, brokerauth.Login{
-		ClientID: strings.ReplaceAll(q.ClientInformation.MQTT, dotInClientID, "."), Username: q.ConnectOptions.Username, Password: q.ConnectOptions.Password,
+		ClientID: strings.ReplaceAll(q.ClientInformation.MQTT, ":", "."), Username: q.ConnectOptions.Username, Password: q.ConnectOptions.Password,
 	})
 	if err != nil {
 		if guest.ID.Valid() { // as such it can be quoted
@@ -110,16 +110,9 @@ func (s *Service) admit(ctx context.Context, q *jwt.AuthorizationRequestClaims) 
 	return u.Encode(s.issuer)
 }
 
-// dotInClientID stands for a dot in a client id: NATS rejects those with a dot.
-// No identity holds it, and no client id that NATS takes holds a dot, so that
-// there is one client id for each identity still.
-const dotInClientID = ":"
-
-// ClientID is a terminal's client id at NATS: m:s:t for the identity m.s.t, which
-// is its user name as everywhere.
-func ClientID(id protocol.Identity) string {
-	return strings.ReplaceAll(id.String(), ".", dotInClientID)
-}
+// ClientID is a terminal's client id at NATS, which rejects those with a dot; its
+// user name is its identity as everywhere.
+func ClientID(id protocol.Identity) string { return id.ColonID() }
 
 // permissions are a guest's topics as subjects. What is not allowed is denied as
 // soon as anything is allowed; a kick, which is allowed nothing, is denied all.
