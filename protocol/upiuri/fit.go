@@ -2,7 +2,9 @@ package upiuri
 
 import (
 	"crypto/ecdsa"
+	"crypto/elliptic"
 	"errors"
+	"strings"
 )
 
 // ErrTooDense says that a link does not fit even without all that may be left out.
@@ -21,30 +23,49 @@ func DropOrder() []string {
 
 // Fit returns the fullest text of l that fits says yes to: it leaves out the
 // keys of DropOrder one after the other, for good, until it does. With a key
-// the texts are signed, so that fits sees what the QR will hold; without one
-// they are as Build writes them.
+// the text is signed; as signing costs more than all the rest, it is signed once,
+// and fits is asked before that with a signature in place that is none. So fits
+// may look at the length and at which kinds of characters there are, as a QR does,
+// and must see nothing else.
 //
 // When nothing fits it returns the shortest text with ErrTooDense, and the
 // caller decides whether a QR that is hard to read is better than none. Errors
 // of Build and Sign come without a text.
 func Fit(l Link, key *ecdsa.PrivateKey, fits func(text string) bool) (string, error) {
+	if key != nil && key.Curve != elliptic.P256() {
+		return "", ErrKey
+	}
 	drop := DropOrder()
 	for {
-		text, err := write(l, key)
+		text, err := blank(l, key)
 		if err != nil {
 			return "", err
 		}
-		if fits(text) {
-			return text, nil
-		}
+		enough := fits(text)
 		for len(drop) > 0 && l.value(drop[0]) == "" {
 			drop = drop[1:]
 		}
-		if len(drop) == 0 {
-			return text, ErrTooDense
+		if enough || len(drop) == 0 {
+			if text, err = write(l, key); err == nil && !enough {
+				err = ErrTooDense
+			}
+			return text, err
 		}
 		l.clear(drop[0])
 	}
+}
+
+// blank is a text as long as what write writes.
+func blank(l Link, key *ecdsa.PrivateKey) (string, error) {
+	if key == nil {
+		return l.Build()
+	}
+	l.Sign = ""
+	text, err := l.Build()
+	if err != nil {
+		return "", err
+	}
+	return text + signKey + strings.Repeat("a", signLen-len(signKey)), nil
 }
 
 func write(l Link, key *ecdsa.PrivateKey) (string, error) {
