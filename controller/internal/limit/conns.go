@@ -1,12 +1,12 @@
 package limit
 
 import (
-	"container/list"
 	"crypto/tls"
 	"net"
 	"net/http"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 )
 
 // allAddresses is how many times the bound of one address all of them together
@@ -25,22 +25,17 @@ type Conns struct {
 	perAddress int
 	meter      Meter
 
+	turns atomic.Int64 // counts what became idle
+
 	mu    sync.Mutex
 	open  int
-	idle  list.List // of *conn, the longest first
-	peers map[netip.Prefix]*peer
-}
-
-// peer is an address with connections.
-type peer struct {
-	open int
-	idle list.List // of *conn, the longest first
+	peers map[netip.Prefix]map[*conn]bool
 }
 
 // NewConns makes bounds of perAddress connections for an address and 16 times
 // as many for all; 0 bounds nothing. meter may be nil.
 func NewConns(perAddress int, meter Meter) *Conns {
-	return &Conns{perAddress: perAddress, meter: meter, peers: map[netip.Prefix]*peer{}}
+	return &Conns{perAddress: perAddress, meter: meter, peers: map[netip.Prefix]map[*conn]bool{}}
 }
 
 // Listen is l without the connections that are one too many. They are closed
@@ -76,24 +71,32 @@ type conn struct {
 	net.Conn
 	conns   *Conns
 	address netip.Prefix
-	// Guarded by conns.mu.
-	gone           bool
-	idle, idleHere *list.Element // in Conns and in peer; nil while busy
+	// idle is the turn in which it became idle, busy, or given up. It is changed at
+	// every request, so without the lock: who is over a bound, which is rare, looks
+	// at all.
+	idle atomic.Int64
 }
 
+// The values of conn.idle that are no turn.
+const (
+	busy    = 0
+	givenUp = -1
+)
+
 func (c *Conns) admit(nc net.Conn) (*conn, bool) {
-	address := Address(nc.RemoteAddr().String())
+	added := &conn{Conn: nc, conns: c, address: Address(nc.RemoteAddr().String())}
 	c.mu.Lock()
-	here := c.peers[address]
+	here := c.peers[added.address]
 	var place *conn
 	switch {
-	case here != nil && here.open >= c.perAddress && !near(address):
-		place = front(&here.idle)
+	case len(here) >= c.perAddress && !near(added.address):
+		place = longestIdle(map[netip.Prefix]map[*conn]bool{added.address: here})
 	case c.open >= c.perAddress*allAddresses:
-		place = front(&c.idle)
+		place = longestIdle(c.peers)
 	default:
-		defer c.mu.Unlock()
-		return c.add(nc, address), true
+		c.add(added)
+		c.mu.Unlock()
+		return added, true
 	}
 	if place == nil {
 		c.mu.Unlock()
@@ -103,49 +106,50 @@ func (c *Conns) admit(nc net.Conn) (*conn, bool) {
 		return nil, false
 	}
 	c.leave(place)
-	added := c.add(nc, address)
+	c.add(added)
 	c.mu.Unlock()
 	_ = place.Conn.Close() // the server sees it
 	return added, true
 }
 
-func front(l *list.List) *conn {
-	if e := l.Front(); e != nil {
-		return e.Value.(*conn)
+// longestIdle gives up the connection that has been idle longest and returns it, or
+// nil where all are busy.
+func longestIdle(peers map[netip.Prefix]map[*conn]bool) *conn {
+	for {
+		var longest *conn
+		var since int64
+		for _, here := range peers {
+			for one := range here {
+				if turn := one.idle.Load(); turn > busy && (longest == nil || turn < since) {
+					longest, since = one, turn
+				}
+			}
+		}
+		if longest == nil || longest.idle.CompareAndSwap(since, givenUp) {
+			return longest
+		}
+		// It got a request meanwhile.
 	}
-	return nil
 }
 
-// add counts nc. c.mu is held.
-func (c *Conns) add(nc net.Conn, address netip.Prefix) *conn {
-	if c.peers[address] == nil {
-		c.peers[address] = &peer{}
+// add counts a connection. c.mu is held.
+func (c *Conns) add(one *conn) {
+	if c.peers[one.address] == nil {
+		c.peers[one.address] = map[*conn]bool{}
 	}
 	c.open++
-	c.peers[address].open++
-	return &conn{Conn: nc, conns: c, address: address}
+	c.peers[one.address][one] = true
 }
 
 // leave forgets a connection, once. c.mu is held.
 func (c *Conns) leave(one *conn) {
-	if one.gone {
+	here := c.peers[one.address]
+	if !here[one] {
 		return
 	}
-	c.busy(one)
-	one.gone = true
 	c.open--
-	here := c.peers[one.address]
-	if here.open--; here.open == 0 {
+	if delete(here, one); len(here) == 0 {
 		delete(c.peers, one.address)
-	}
-}
-
-// busy takes a connection out of the idle ones. c.mu is held.
-func (c *Conns) busy(one *conn) {
-	if one.idle != nil {
-		c.idle.Remove(one.idle)
-		c.peers[one.address].idle.Remove(one.idleHere)
-		one.idle, one.idleHere = nil, nil
 	}
 }
 
@@ -159,15 +163,11 @@ func (c *Conns) State(nc net.Conn, state http.ConnState) {
 	if !ok {
 		return
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if one.gone {
-		return
-	}
-	c.busy(one)
+	next := int64(busy)
 	if state == http.StateIdle {
-		one.idle = c.idle.PushBack(one)
-		one.idleHere = c.peers[one.address].idle.PushBack(one)
+		next = c.turns.Add(1)
+	}
+	for was := one.idle.Load(); was != givenUp && !one.idle.CompareAndSwap(was, next); was = one.idle.Load() {
 	}
 }
 
