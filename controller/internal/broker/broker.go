@@ -4,16 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
-	"os"
-	"runtime/debug"
 	"sync"
 	"time"
 
 	mqtt "github.com/mochi-mqtt/server/v2"
-	"github.com/mochi-mqtt/server/v2/packets"
 
 	"github.com/galla-pay/galla/protocol"
 )
@@ -35,11 +31,11 @@ var (
 )
 
 const (
-	// maxInflight bounds commands that a terminal has not acknowledged.
-	maxInflight = 64
-	// writesPending bounds packets queued for one terminal's connection. It is
-	// above maxInflight, which therefore is the one that counts.
-	writesPending = 2 * maxInflight
+	// mochiBuffer is the least that mochi reads with, in bytes: the socket has a
+	// buffer of its own.
+	mochiBuffer = 16
+	// loginsAtOnce bounds calls of the Authenticator: enough to keep a database busy.
+	loginsAtOnce = 32
 	// acceptRetry is the longest pause after an Accept that failed for a while,
 	// such as for lack of file descriptors.
 	acceptRetry = time.Second
@@ -52,6 +48,8 @@ type Broker struct {
 	server   *mqtt.Server
 	table    *table
 	counters counters
+	hands    *hands
+	logins   chan struct{} // a token for each call of the Authenticator
 
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
@@ -73,15 +71,17 @@ func New(config Config) (*Broker, error) {
 		table:     newTable(config),
 		counters:  counters{refused: map[Reason]uint64{}},
 		listeners: map[*net.Listener]struct{}{},
+		logins:    make(chan struct{}, loginsAtOnce),
 	}
 	b.ctx, b.cancel = context.WithCancel(context.Background())
+	b.hands = newHands(b.ctx)
 	capabilities := mqtt.NewDefaultServerCapabilities()
 	capabilities.MinimumProtocolVersion = 4
 	capabilities.MaximumQos = maxQoS
 	capabilities.MaximumPacketSize = maxPacket
 	capabilities.MaximumInflight = maxInflight
 	capabilities.ReceiveMaximum = maxInflight
-	capabilities.MaximumClientWritesPending = writesPending
+	capabilities.MaximumClientWritesPending = 1 // outbox.go writes the commands
 	capabilities.MaximumSessionExpiryInterval = 0
 	capabilities.MaximumMessageExpiryInterval = 60
 	capabilities.TopicAliasMaximum = 0
@@ -91,8 +91,7 @@ func New(config Config) (*Broker, error) {
 	capabilities.SubIDAvailable = 0
 	b.server = mqtt.New(&mqtt.Options{
 		Capabilities:            capabilities,
-		InlineClient:            true,
-		ClientNetReadBufferSize: 512,
+		ClientNetReadBufferSize: mochiBuffer,
 		// mochi logs whole packets, with passwords and payloads; what matters
 		// is logged here.
 		Logger: slog.New(slog.DiscardHandler),
@@ -177,103 +176,6 @@ func (b *Broker) accept(conn net.Conn) {
 	go b.serve(s)
 }
 
-// serve talks with one socket from its first byte to its end. Nothing of the
-// socket or its session is left when it returns.
-func (b *Broker) serve(s *socket) {
-	defer b.served.Done()
-	defer b.table.leave(s)
-	defer s.shut()
-	b.protect(s, func() { b.talk(s) })
-	if s.session != nil {
-		s.session.cut()
-		b.protect(s, func() { b.bury(s.session) })
-	}
-}
-
-// protect turns a panic into the end of this one connection.
-func (b *Broker) protect(s *socket, f func()) {
-	defer func() {
-		if p := recover(); p != nil {
-			b.refuse(s, ReasonPanic, "panic", p, "stack", string(debug.Stack()))
-		}
-	}()
-	f()
-}
-
-func (b *Broker) talk(s *socket) {
-	if err := s.handshake(); err != nil {
-		why := ReasonTLS
-		if errors.Is(err, os.ErrDeadlineExceeded) {
-			why = ReasonSilent
-		}
-		b.refuse(s, why, "error", err)
-		return
-	}
-	if why := s.greet(); why != "" {
-		b.refuse(s, why)
-		return
-	}
-	err := b.server.EstablishConnection("terminals", s)
-	var code packets.Code
-	switch {
-	case err == nil, s.refused, errors.Is(err, net.ErrClosed):
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		b.refuse(s, ReasonSilent)
-	case errors.Is(err, packets.ErrPacketTooLarge):
-		b.refuse(s, ReasonSize)
-	case errors.As(err, &code), s.session == nil && !errors.Is(err, io.EOF):
-		b.refuse(s, ReasonGarbage)
-	}
-}
-
-// bury removes what mochi may have left of an ended session, and hands over
-// the last will. mochi forgets a client whose CONNACK could not be written,
-// or whose goroutine panicked, only in an event loop that is not run here.
-func (b *Broker) bury(s *session) {
-	if cl, ok := b.server.Clients.Get(s.id.String()); ok && cl == s.client {
-		b.server.UnsubscribeClient(cl)
-		b.server.Clients.Delete(cl.ID)
-	}
-	if s.will == nil || !s.up || s.goodbye || b.ctx.Err() != nil {
-		return
-	}
-	ctx, cancel := context.WithTimeout(b.ctx, b.config.TakeoverTimeout)
-	defer cancel()
-	b.report(ctx, s, KindPresence, s.will)
-}
-
-// login checks the token and makes the session, or says why not.
-func (b *Broker) login(s *socket, cl *mqtt.Client, g greeting) *refusal {
-	for {
-		kicks := b.table.kickCount()
-		ctx, cancel := context.WithTimeout(b.ctx, b.config.ConnectTimeout)
-		ok, err := b.config.Auth(ctx, g.id, g.token)
-		cancel()
-		switch {
-		case err != nil:
-			b.config.Log.Warn("broker cannot check a token", "terminal", g.id.String(), "error", err)
-			return &refusal{ReasonUnknown, connackUnavailable}
-		case !ok:
-			return &refusal{ReasonToken, connackNotAuthorized}
-		}
-		fresh := &session{id: g.id, socket: s, client: cl, will: g.will, done: make(chan struct{}), flaps: new(flaps)}
-		fresh.ctx, fresh.cancel = context.WithCancel(b.ctx)
-		c := b.table.claim(fresh, kicks, b.config.TakeoverTimeout)
-		for range c.cut {
-			b.counters.refuse(ReasonTakenOver)
-		}
-		switch {
-		case c.again:
-			fresh.cancel()
-			continue
-		case c.why != "":
-			fresh.cancel()
-			return &refusal{c.why, connackUnavailable}
-		}
-		return nil
-	}
-}
-
 // Publish hands a command to a terminal's connection, with QoS 1. nil means
 // handed over, not received: the terminal's own report tells that. It never
 // waits for the terminal. Errors are ErrTopic, ErrTooLarge, ErrNotListening,
@@ -293,19 +195,20 @@ func (b *Broker) Publish(topic string, payload []byte) error {
 	if s == nil || s.ctx.Err() != nil {
 		return ErrNotListening
 	}
-	if _, ok := s.client.State.Subscriptions.Get(topic); !ok {
+	subscription, ok := s.client.State.Subscriptions.Get(topic)
+	if !ok {
 		return ErrNotListening
 	}
-	if s.client.State.Inflight.Len() >= maxInflight {
+	switch err := s.send(topic, payload, min(subscription.Qos, maxQoS)); {
+	case errors.Is(err, ErrStuck):
 		// Nothing is lost by cutting it: it asks for its state when it comes
 		// back. Without that it would hear nothing for ever.
 		if s.cut() {
 			b.counters.refuse(ReasonStuck)
 			b.config.Log.Warn("terminal does not acknowledge", "terminal", id.String())
 		}
-		return ErrStuck
-	}
-	if err := b.server.Publish(topic, payload, false, maxQoS); err != nil {
+		return err
+	case err != nil:
 		return fmt.Errorf("broker: publish: %w", err)
 	}
 	b.counters.add(&b.counters.commands)

@@ -23,7 +23,7 @@ const (
 //
 // An error means that the answer is not known, for instance because the
 // database is away: the terminal is told "unavailable, come back" and not
-// "wrong credentials". It must honour ctx. It is called from many goroutines.
+// "wrong credentials". It must honour ctx. It is called from up to 32 goroutines at once.
 type Authenticator func(ctx context.Context, id protocol.Identity, tokenSHA256 [32]byte) (bool, error)
 
 // Config is what a Broker needs. The zero value of every limit means its
@@ -50,7 +50,8 @@ type Config struct {
 	Log *slog.Logger
 
 	// ConnectTimeout bounds the time from accept to the whole CONNECT, with the
-	// TLS handshake, and then again the Authenticator (failure matrix T5). Default 5 s.
+	// TLS handshake, and then again the wait for the Authenticator's answer
+	// (failure matrix T5). Default 5 s.
 	ConnectTimeout time.Duration
 	// WriteTimeout bounds one write to a terminal. Default 10 s.
 	WriteTimeout time.Duration

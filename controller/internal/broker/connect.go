@@ -19,6 +19,7 @@ const (
 // Return codes of CONNACK, MQTT 3.1.1 section 3.2.2.3. A wrong token answers
 // notAuthorized, as Mosquitto does, so that terminals need to know one code only.
 const (
+	connackAccepted      byte = 0
 	connackVersion       byte = 1
 	connackIdentifier    byte = 2
 	connackUnavailable   byte = 3

@@ -27,23 +27,40 @@
 //   - Two connections of one client id race. The end of the old one may remove
 //     the entry of the new one, which then stays connected and never gets a
 //     message again.
+//
 //   - A SUBSCRIBE of MQTT 5 that is one byte short panics, and with it the process.
+//
 //   - Accept errors that pass, such as too many open files, end the listener.
+//
 //   - A failed write is logged and the client kept.
+//
 //   - Inbound and outbound packet ids share one table: a SUBSCRIBE whose id
 //     equals that of an unacknowledged command is refused.
+//
 //   - Log lines hold whole packets, passwords included.
 //
-// So mochi is handed one connection at a time, by EstablishConnection, and its
-// listeners, event loop, last wills, takeovers, $SYS topics and log are not used:
+//   - A client has two goroutines. One waits under frames of 5.8 KiB, because mochi
+//     passes packets of 800 bytes by value, so that its stack stays at 16 KiB; the
+//     other waits for something to write, with 8 KiB.
+//
+//   - A command's packet id is given out under the lock that a write to the same
+//     terminal holds: one that does not read holds up whoever publishes to it.
+//
+// So mochi is handed one packet at a time: it decodes what a terminal sends and
+// answers subscriptions and reports. Its listeners, loops, queues, last wills,
+// takeovers, $SYS topics and log are not used:
 //
 //   - socket.go reads the first bytes of a connection itself: anything but a
 //     CONNECT of MQTT 3.1.1 of modest size never reaches mochi. It owns the
-//     deadlines.
+//     deadlines, and waits for each packet to begin.
 //   - connect.go and packets.go are the rules: what a CONNECT and what a later
 //     packet may say. They are pure.
 //   - hook.go is the one hook, deny by default.
 //   - sessions.go is the table of who is logged in. A newcomer waits until the
 //     session it replaces has ended completely, so mochi never sees a takeover.
-//   - broker.go accepts, closes and publishes.
+//   - outbox.go is the commands on their way to one terminal.
+//   - hands.go is who does the work, so that ten thousand waiting terminals have
+//     small stacks.
+//   - broker.go accepts, closes and publishes; serve.go is one connection from its
+//     first byte to its last will.
 package broker

@@ -1,6 +1,6 @@
 package broker
 
-// Leftovers tells what mochi still holds of terminals: clients and subscriptions.
-func (b *Broker) Leftovers() (clients int, subscriptions int64) {
-	return b.server.Clients.Len() - 1, b.server.Info.Clone().Subscriptions // the inline client stays
+// Leftovers tells what is still held of terminals: sessions and subscriptions.
+func (b *Broker) Leftovers() (sessions int, subscriptions int64) {
+	return len(b.table.identities()), b.server.Info.Clone().Subscriptions
 }

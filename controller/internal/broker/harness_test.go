@@ -94,8 +94,8 @@ func startOn(t testing.TB, l net.Listener, change func(*broker.Config)) *world {
 		if err := <-served; !errors.Is(err, broker.ErrClosed) {
 			t.Errorf("Serve after Close = %v, want ErrClosed", err)
 		}
-		if clients, subscriptions := b.Leftovers(); clients != 0 || subscriptions != 0 {
-			t.Errorf("after Close %d clients and %d subscriptions are left", clients, subscriptions)
+		if sessions, subscriptions := b.Leftovers(); sessions != 0 || subscriptions != 0 {
+			t.Errorf("after Close %d sessions and %d subscriptions are left", sessions, subscriptions)
 		}
 		if n := b.Stats().Refused[broker.ReasonPanic]; n != 0 && !w.forgivePanics {
 			t.Errorf("%d panics, want none", n)

@@ -22,12 +22,16 @@ type session struct {
 	done   chan struct{} // closed when nothing of the session is left
 	flaps  *flaps        // guarded by table.mu; goes from session to session
 
+	hands *hands
+	outbox
+
 	cutOnce sync.Once
 
-	// Only the goroutine that serves the socket touches these.
-	up      bool // CONNACK was sent
-	goodbye bool // DISCONNECT came: the will is void
-	foreign int  // subscriptions that were refused
+	// Only the goroutine that serves the socket touches these, and who works for it.
+	keepAlive time.Duration
+	up        bool // CONNACK was sent
+	goodbye   bool // DISCONNECT came: the will is void
+	foreign   int  // subscriptions that were refused
 }
 
 // cut ends the session at once, from any goroutine, and reports whether this

@@ -25,6 +25,8 @@ const (
 	ReasonFull        Reason = "full"        // MaxTerminals are logged in
 	ReasonFlapping    Reason = "flapping"    // two holders of one token keep throwing each other out
 	ReasonBusy        Reason = "busy"        // the session to be replaced did not end in time
+	ReasonGone        Reason = "gone"        // hung up before it was its turn
+	ReasonTurn        Reason = "turn"        // too many logged in at once: come back
 	ReasonClosing     Reason = "closing"     // the broker is being closed
 )
 
@@ -46,7 +48,7 @@ func Reasons() []Reason {
 	return []Reason{
 		ReasonAddress, ReasonWaiting, ReasonSilent, ReasonTLS, ReasonGarbage, ReasonVersion, ReasonSize,
 		ReasonIdentity, ReasonSession, ReasonKeepAlive, ReasonWill, ReasonCertificate, ReasonToken, ReasonUnknown,
-		ReasonFull, ReasonFlapping, ReasonBusy, ReasonClosing,
+		ReasonFull, ReasonFlapping, ReasonBusy, ReasonGone, ReasonTurn, ReasonClosing,
 		ReasonTopic, ReasonFilter, ReasonRetain, ReasonQoS, ReasonPacket, ReasonStuck,
 		ReasonTakenOver, ReasonKicked, ReasonPanic,
 	}
