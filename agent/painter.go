@@ -7,6 +7,7 @@ import (
 	"image"
 	"image/color"
 	"image/draw"
+	"sync"
 	"time"
 
 	"github.com/galla-pay/galla/agent/internal/machine"
@@ -49,12 +50,48 @@ type painter struct {
 	jobs    chan picture
 	answers chan machine.Event // Drawn, DrawFailed or Unpresentable
 
+	mu      sync.Mutex
+	encoded *encoding // the newest QR
+
 	renderer *screen.Renderer
 	image    *image.RGBA
-	text     string // what code was made of
-	code     *screen.QR
 	lit      bool // the backlight is on
 	swept    int  // the last self-test
+}
+
+// encoding is a text's QR, made once.
+type encoding struct {
+	text string
+	once sync.Once
+	code *screen.QR
+	err  error
+}
+
+// encode makes the QR, or waits for who makes it.
+func (e *encoding) encode(on screen.Glass) (*screen.QR, error) {
+	e.once.Do(func() { e.code, e.err = screen.EncodeQR(e.text, on) })
+	return e.code, e.err
+}
+
+// qr is the encoding of a text, which may have begun.
+func (p *painter) qr(text string) *encoding {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.encoded == nil || p.encoded.text != text {
+		p.encoded = &encoding{text: text}
+	}
+	return p.encoded
+}
+
+// begin has a QR made that will be wanted soon, beside what else there is to do
+// before it may be shown: the disk takes as long as the encoder (performance: frame
+// ready). It returns at once.
+func (p *painter) begin(text string, spawn func(func(context.Context))) {
+	if p.hidden() {
+		return
+	}
+	e := p.qr(text)
+	spawn(func(context.Context) { _, _ = e.encode(p.glass) }) // paint has the error
 }
 
 func newPainter(p Panel, kind panel.Kind, hidden func() bool) (*painter, error) {
@@ -89,14 +126,11 @@ func (p *painter) paint(job picture) machine.Event {
 		return job.of.Drawn
 	}
 	if job.qr != "" {
-		if job.qr != p.text {
-			code, err := screen.EncodeQR(job.qr, p.glass)
-			if err != nil {
-				return machine.Unpresentable{PaymentID: job.of.PaymentID, Reason: unfit(err)}
-			}
-			p.text, p.code = job.qr, code
+		code, err := p.qr(job.qr).encode(p.glass)
+		if err != nil {
+			return machine.Unpresentable{PaymentID: job.of.PaymentID, Reason: unfit(err)}
 		}
-		job.view.QR = p.code
+		job.view.QR = code
 	}
 	if err := p.draw(job); err != nil {
 		// What is on the glass now is not what is so: a dead PAID, or a dead QR.
