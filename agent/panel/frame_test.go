@@ -176,36 +176,3 @@ func TestDrawDoesNotAllocatePictures(t *testing.T) {
 		t.Errorf("%v allocations a draw, want at most 2", allocs)
 	}
 }
-
-func BenchmarkDraw(b *testing.B) {
-	full := image.Rect(0, 0, 240, 320)
-	for _, bench := range []struct {
-		name string
-		rect image.Rectangle
-	}{
-		{"full", full},
-		{"qr", image.Rect(7, 64, 233, 290)},
-		{"countdown", image.Rect(8, 290, 80, 319)},
-		{"same", image.Rectangle{}},
-	} {
-		b.Run(bench.name, func(b *testing.B) {
-			chip := paneltest.NewST7789()
-			d, err := panel.NewST7789(chip, chip.Pins(), panel.Options{})
-			if err != nil {
-				b.Fatal(err)
-			}
-			pictures := [2]*image.RGBA{noise(full, 1), noise(full, 1)}
-			draw.Draw(pictures[1], bench.rect, noise(full, 2), bench.rect.Min, draw.Src)
-			before := chip.Stats().Bytes
-			b.ReportAllocs()
-			i := 0
-			for b.Loop() {
-				if err := d.Draw(full, pictures[i%2], image.Point{}); err != nil {
-					b.Fatal(err)
-				}
-				i++
-			}
-			b.ReportMetric(float64(chip.Stats().Bytes-before)/float64(i), "spiB/op")
-		})
-	}
-}
