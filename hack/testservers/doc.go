@@ -14,6 +14,12 @@
 // the guard stops the server and removes its folder. There are no goroutines
 // left for a leak check to find.
 //
+// # A standby
+//
+// StartStandby gives a cluster a synchronous standby, which can be cut off
+// (Detach), promoted once its primary was killed, and given a standby of its own.
+// DSN names several servers at once.
+//
 // # Root
 //
 // PostgreSQL refuses to run as root, so a test binary that is root starts its

@@ -30,6 +30,8 @@ type Postgres struct {
 	port    int
 	options postgresOptions
 
+	primary *Postgres // of a standby, until it is promoted
+
 	databases atomic.Int64
 	mu        sync.Mutex
 	templates map[string]*template
@@ -88,20 +90,25 @@ func StartPostgres(ctx context.Context, dir string, opts ...PostgresOption) (*Po
 			return nil, err
 		}
 	}
-	// Between asking for a free port and taking it somebody else may; then another.
+	if err := pg.startSomewhere(ctx); err != nil {
+		proc.release()
+		return nil, err
+	}
+	return pg, nil
+}
+
+// startSomewhere starts the server on a free port. Between asking for one and
+// taking it somebody else may; then another.
+func (pg *Postgres) startSomewhere(ctx context.Context) (err error) {
 	for range 5 {
 		if pg.port, err = FreePort(); err != nil {
-			break
+			return err
 		}
-		if err = pg.start(ctx); err == nil {
-			return pg, nil
-		}
-		if !strings.Contains(err.Error(), "could not bind") {
-			break
+		if err = pg.start(ctx); err == nil || !strings.Contains(err.Error(), "could not bind") {
+			return err
 		}
 	}
-	proc.release()
-	return nil, err
+	return err
 }
 
 func (pg *Postgres) data() string { return filepath.Join(pg.proc.dir, "data") }
@@ -117,7 +124,7 @@ func (pg *Postgres) initialise(ctx context.Context, initdb string) error {
 		return fmt.Errorf("testservers: initdb in %s: %w\n%s", pg.proc.dir, err, out)
 	}
 	hba := filepath.Join(pg.data(), "pg_hba.conf")
-	const rule = "# TYPE DATABASE USER ADDRESS METHOD\nhost all all 127.0.0.1/32 trust\n"
+	const rule = "# TYPE DATABASE USER ADDRESS METHOD\nhost all all 127.0.0.1/32 trust\nhost replication all 127.0.0.1/32 trust\n"
 	return os.WriteFile(hba, []byte(rule), 0o600) // written over, so the owner stays
 }
 
@@ -149,8 +156,16 @@ func (pg *Postgres) start(ctx context.Context) error {
 func (pg *Postgres) Addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(pg.port)) }
 
 // DSN is the URL of a database: postgres://user@127.0.0.1:port/database?sslmode=disable.
-func (pg *Postgres) DSN(database string) string {
-	return fmt.Sprintf("postgres://%s@%s/%s?sslmode=disable", pgUser, pg.Addr(), database)
+func (pg *Postgres) DSN(database string) string { return DSN(database, pg) }
+
+// DSN is the URL of a database that is on one of several servers, in the order in
+// which they are to be tried: postgres://user@host:port,host:port/database?sslmode=disable.
+func DSN(database string, servers ...*Postgres) string {
+	var hosts []string
+	for _, pg := range servers {
+		hosts = append(hosts, pg.Addr())
+	}
+	return fmt.Sprintf("postgres://%s@%s/%s?sslmode=disable", pgUser, strings.Join(hosts, ","), database)
 }
 
 // Exec runs SQL as superuser on a database ("postgres" always exists) and throws
