@@ -27,14 +27,21 @@ import (
 func BenchmarkMixed(b *testing.B) { compare(b, mixed) }
 
 // BenchmarkInsert is the half that inserts: inits of payments that no terminal
-// takes part in.
-func BenchmarkInsert(b *testing.B) { compare(b, inserts) }
+// takes part in. Besides "alone" it is compared with programs that know nothing of
+// the journal: see bench_raw_test.go.
+func BenchmarkInsert(b *testing.B) {
+	compare(b, inserts)
+	b.Run("postgres/raw", insertRaw)
+	b.Run("postgres/pgbench", insertPgbench)
+}
 
 // work is what the callers of a benchmark ask of a journal: so many decisions for
 // each try, the nth of one caller.
 type work struct {
 	each int64
 	do   func(ctx context.Context, j *journal.Journal, caller, n int) error
+	// prepare, where it is set, makes the rows that do works on; nobody measures it.
+	prepare func(ctx context.Context, j *journal.Journal, caller int) error
 }
 
 // compare measures the journal on both storages, and what it is compared with.
@@ -70,7 +77,7 @@ type seedable interface {
 }
 
 // mixed is an init and the report that its QR is on the glass.
-var mixed = work{2, func(ctx context.Context, j *journal.Journal, caller, n int) error {
+var mixed = work{each: 2, do: func(ctx context.Context, j *journal.Journal, caller, n int) error {
 	p, t := benchPayment(caller, n), benchTerminal(caller)
 	p.StoreID, p.TerminalID, p.Solution = t.StoreID, t.TerminalID, payment.DQRDevice
 	if _, err := journal.Do(ctx, j, decide.Init{Payment: p, ExpiresIn: time.Minute, Actor: "pos"}); err != nil {
@@ -82,17 +89,19 @@ var mixed = work{2, func(ctx context.Context, j *journal.Journal, caller, n int)
 	return err
 }}
 
-var inserts = work{1, func(ctx context.Context, j *journal.Journal, caller, n int) error {
+var inserts = work{each: 1, do: func(ctx context.Context, j *journal.Journal, caller, n int) error {
 	p := benchPayment(caller, n)
 	p.Solution = payment.QRString
 	_, err := journal.Do(ctx, j, decide.Init{Payment: p, ExpiresIn: time.Minute, Actor: "pos"})
 	return err
 }}
 
+// benchCallers is how many ask at once.
+const benchCallers = 256
+
 func run(b *testing.B, db seedable, w work, cfg journal.Config) {
-	const callers = 256
 	var d merchant.Data
-	for i := range callers {
+	for i := range benchCallers {
 		d.Terminals = append(d.Terminals, merchant.Terminal{Identity: benchTerminal(i), Active: true, Integrated: true})
 	}
 	if err := db.Seed(b.Context(), d); err != nil {
@@ -106,27 +115,40 @@ func run(b *testing.B, db seedable, w work, cfg journal.Config) {
 	}
 	var running sync.WaitGroup
 	running.Go(func() { _ = j.Run(context.Background()) })
-	var done atomic.Int64
-	b.ResetTimer()
-	var callersDone sync.WaitGroup
-	for i := range callers {
-		callersDone.Go(func() {
-			for n := 0; done.Add(w.each) <= int64(b.N)+w.each-1; n++ {
-				if err := w.do(b.Context(), j, i, n); err != nil {
-					b.Error(err)
-					return
-				}
+	if w.prepare != nil {
+		everyCaller(func(i int) {
+			if err := w.prepare(b.Context(), j, i); err != nil {
+				b.Error(err)
 			}
 		})
 	}
-	callersDone.Wait()
+	batches, decisions := m.batches.Load(), m.decisions.Load()
+	var done atomic.Int64
+	b.ResetTimer()
+	everyCaller(func(i int) {
+		for n := 0; done.Add(w.each) <= int64(b.N)+w.each-1; n++ {
+			if err := w.do(b.Context(), j, i, n); err != nil {
+				b.Error(err)
+				return
+			}
+		}
+	})
 	b.StopTimer()
 	if err := j.Close(b.Context()); err != nil {
 		b.Fatal(err)
 	}
 	running.Wait()
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "decisions/s")
-	b.ReportMetric(float64(m.decisions.Load())/float64(max(m.batches.Load(), 1)), "decisions/batch")
+	b.ReportMetric(float64(m.decisions.Load()-decisions)/float64(max(m.batches.Load()-batches, 1)), "decisions/batch")
+}
+
+// everyCaller has all callers do something at once.
+func everyCaller(do func(caller int)) {
+	var all sync.WaitGroup
+	for i := range benchCallers {
+		all.Go(func() { do(i) })
+	}
+	all.Wait()
 }
 
 func benchPayment(caller, n int) payment.Payment {

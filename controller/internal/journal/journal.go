@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/galla-pay/galla/controller/internal/decide"
@@ -22,6 +23,9 @@ const (
 	rerunLimit = 5
 	// awayLimit is how long a batch waits for a database that is away.
 	awayLimit = time.Second
+	// overdue is how long a decision has waited that gets no try of its own any
+	// more once others have found the database away.
+	overdue = awayLimit / 2
 	// tidyEvery is how often Storage.Tidy is called.
 	tidyEvery = 10 * time.Minute
 )
@@ -94,6 +98,7 @@ type Journal struct {
 	settled  chan struct{} // closed when Run has ended
 
 	unknown sync.WaitGroup // batches that are being found out about
+	late    atomic.Int64   // those of them that nobody waits for
 
 	mu      sync.Mutex
 	pending int // accepted and not yet answered
@@ -102,6 +107,10 @@ type Journal struct {
 
 	stop context.CancelFunc // ends work under way
 	work context.Context
+
+	// running ends when all that was accepted has been answered and no more comes.
+	running context.Context
+	ended   context.CancelFunc
 }
 
 // New checks cfg and makes a Journal, which accepts decisions at once and works
@@ -138,6 +147,7 @@ func New(cfg Config) (*Journal, error) {
 		j.writers = append(j.writers, newQueue())
 	}
 	j.work, j.stop = context.WithCancel(context.Background())
+	j.running, j.ended = context.WithCancel(j.work)
 	return j, nil
 }
 
@@ -150,15 +160,14 @@ func (j *Journal) Run(ctx context.Context) error {
 	for _, q := range j.writers {
 		workers.Go(func() { newWriter(j, q).run() })
 	}
-	tidy, stopTidy := context.WithCancel(j.work)
-	workers.Go(func() { j.tidy(tidy) })
+	workers.Go(func() { j.tidy(j.running) })
 	select {
 	case <-ctx.Done():
 		j.refuse()
 		<-j.idle
 	case <-j.idle:
 	}
-	stopTidy()
+	j.ended()
 	j.resolver.close()
 	for _, q := range j.writers {
 		q.close()

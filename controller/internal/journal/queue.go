@@ -126,34 +126,38 @@ func least[K any](keys []K, name func(K) string) string {
 
 // checkText refuses needs that no database could be asked about.
 func checkText(n decide.Needs) error {
-	var b strings.Builder
-	add := func(texts ...string) {
-		for _, s := range texts {
-			b.WriteString(s)
-		}
-	}
+	good := texts(n.Payments...) && texts(n.Tokens...)
 	for _, t := range n.Terminals {
-		add(t.MerchantID, t.StoreID, t.TerminalID)
+		good = good && texts(t.MerchantID, t.StoreID, t.TerminalID)
 	}
-	add(n.Payments...)
 	for _, k := range n.Keys {
-		add(k.MerchantID, k.TransactionID)
+		good = good && texts(k.MerchantID, k.TransactionID)
 	}
-	add(n.Tokens...)
 	for _, k := range n.Messages {
-		add(k.OrgID, k.MsgID)
+		good = good && texts(k.OrgID, k.MsgID)
 	}
 	for _, k := range n.Txns {
-		add(k.OrgID, k.TxnID)
+		good = good && texts(k.OrgID, k.TxnID)
 	}
 	for _, k := range n.Short {
-		add(k.MerchantID, k.StoreID, k.Code)
+		good = good && texts(k.MerchantID, k.StoreID, k.Code)
 	}
 	for _, k := range n.Credits {
-		add(k.OrgID, k.TxnID)
+		good = good && texts(k.OrgID, k.TxnID)
 	}
-	if s := b.String(); !utf8.ValidString(s) || strings.IndexByte(s, 0) >= 0 {
+	if !good {
 		return ErrText
 	}
 	return nil
+}
+
+// texts reports whether all of them can be kept. Each is looked at by itself: two
+// that are broken off in the middle of a letter are not good together.
+func texts(all ...string) bool {
+	for _, s := range all {
+		if !utf8.ValidString(s) || strings.IndexByte(s, 0) >= 0 {
+			return false
+		}
+	}
+	return true
 }

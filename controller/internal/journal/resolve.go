@@ -12,10 +12,16 @@ import (
 // resolve follows the references of jobs whose terminal is not known, many at
 // once, and hands them on.
 func (j *Journal) resolve(q *queue) {
+	down := false // the last look found the database away
 	for {
 		jobs, open := q.take(j.cfg.MaxBatch)
 		if len(jobs) > 0 {
-			j.resolveJobs(jobs)
+			if down {
+				jobs = j.dropOverdue(jobs)
+			}
+			if len(jobs) > 0 {
+				down = j.resolveJobs(jobs)
+			}
 			continue
 		}
 		if !open {
@@ -25,7 +31,8 @@ func (j *Journal) resolve(q *queue) {
 	}
 }
 
-func (j *Journal) resolveJobs(jobs []*job) {
+// resolveJobs reports whether the database is away.
+func (j *Journal) resolveJobs(jobs []*job) (away bool) {
 	var all decide.Needs
 	for _, w := range jobs {
 		all.Add(w.needs)
@@ -44,9 +51,13 @@ func (j *Journal) resolveJobs(jobs []*job) {
 		}
 	default: // only one of them is guilty
 		j.cfg.Metrics.BatchRetried("halved")
-		j.resolveJobs(jobs[:len(jobs)/2])
-		j.resolveJobs(jobs[len(jobs)/2:])
+		if away = j.resolveJobs(jobs[:len(jobs)/2]); away {
+			j.fail(jobs[len(jobs)/2:], ErrUnavailable)
+			return true
+		}
+		return j.resolveJobs(jobs[len(jobs)/2:])
 	}
+	return errors.Is(err, ErrUnavailable)
 }
 
 // lookUp asks the storage, as long as a database that is away is waited for.

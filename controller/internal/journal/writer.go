@@ -15,6 +15,8 @@ type writer struct {
 	j     *Journal
 	q     *queue
 	stuck []*stuck
+	// down: the last try found the database away.
+	down bool
 }
 
 func newWriter(j *Journal, q *queue) *writer { return &writer{j: j, q: q} }
@@ -90,6 +92,11 @@ func (w *writer) batch(jobs []*job) {
 
 // settle runs jobs as one batch, and as smaller ones where that fails.
 func (w *writer) settle(jobs []*job) {
+	if w.down {
+		if jobs = w.j.dropOverdue(jobs); len(jobs) == 0 {
+			return
+		}
+	}
 	needs := sortedNeeds(jobs)
 	away := newBackoff(awayLimit)
 	for try := 1; ; try++ {
@@ -193,6 +200,7 @@ func (w *writer) apply(jobs []*job, needs decide.Needs) (BatchID, decide.Changes
 		changes = b.Changes()
 		return changes, nil
 	})
+	w.down = errors.Is(err, ErrAway)
 	return id, changes, err
 }
 
@@ -204,6 +212,11 @@ func (j *Journal) committed(jobs []*job, changes decide.Changes) {
 	for _, job := range jobs {
 		j.answer(job, nil)
 	}
+	j.tell(changes)
+}
+
+// tell tells whoever listens what was committed.
+func (j *Journal) tell(changes decide.Changes) {
 	if j.cfg.OnCommit == nil || changes.Empty() {
 		return
 	}
@@ -234,6 +247,21 @@ func (j *Journal) fail(jobs []*job, err error) {
 	for _, job := range jobs {
 		j.answer(job, err)
 	}
+}
+
+// dropOverdue answers those that a database which is away has been waited for long
+// enough, and returns the others. Without it each of a full queue's batches would
+// wait by itself, and the last one's callers for all of them.
+func (j *Journal) dropOverdue(jobs []*job) []*job {
+	var fresh []*job
+	for _, job := range jobs {
+		if time.Since(job.accepted) < overdue {
+			fresh = append(fresh, job)
+		} else {
+			j.answer(job, ErrUnavailable)
+		}
+	}
+	return fresh
 }
 
 // panicked writes a panic down: what kind and where, not what it said, which
