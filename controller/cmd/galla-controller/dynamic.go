@@ -120,12 +120,12 @@ func (c *controller) newAssessor(rules risk.Rules) assessor {
 }
 
 func (a assessor) ask(ctx context.Context, phase risk.Phase, on upiapi.Subject) (*risk.Verdict, error) {
-	return a.judge.Ask(ctx, phase, on.Payer, on.Payee, on.Amount)
+	return a.judge.Ask(ctx, phase, assess.Case(on))
 }
 
 // upiRows is what the UPI side reads beside its door.
 type upiRows interface {
-	RiskFacts(ctx context.Context, needs risk.Needs, payer, payee protocol.VPA, merchantID string) (risk.Facts, error)
+	RiskFacts(ctx context.Context, about []risk.Question) ([]risk.Facts, error)
 	Unprocessed(ctx context.Context, limit int) ([]quote.Quote, error)
 	LatestQuote(ctx context.Context, paymentID string) (quote.Quote, error)
 	ReqPay(ctx context.Context, key decide.TxnKey) (decide.ReqPay, error)

@@ -45,6 +45,7 @@ type cli struct {
 	Payment    paymentVerbs    `cmd:"" help:"Look into payments, and settle those whose end nobody knows."`
 	Callback   callbackVerbs   `cmd:"" help:"Look into the callbacks, and have them sent again."`
 	Risk       riskVerbs       `cmd:"" help:"Risk rules: print those that hold, check a file."`
+	Storage    storageCommand  `cmd:"" help:"Show how large each table is, and which months were detached."`
 	Listen     listenCommand   `cmd:"" help:"Forward a merchant's callbacks to a server on this desk."`
 	Sign       signCommand     `cmd:"" help:"Sign a request as a POS does; with --curl, as a command to paste."`
 	Show       versionCommand  `cmd:"" name:"version" help:"Print the version and stop."`

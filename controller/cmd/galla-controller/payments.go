@@ -17,6 +17,7 @@ type paymentRows interface {
 	Payments(ctx context.Context, q journal.PaymentQuery) ([]payment.Payment, error)
 	Events(ctx context.Context, paymentID string) ([]payment.Record, error)
 	Directory(ctx context.Context) (*merchant.Directory, error)
+	retained
 }
 
 // payments shows payments to the administration, and settles those whose end
@@ -37,14 +38,14 @@ func (p payments) Show(ctx context.Context, id string) (admin.Payment, error) {
 	if err != nil {
 		return admin.Payment{}, err
 	}
-	state, err := payment.VerifyChain(events)
+	archived, err := verifyEvents(ctx, p.rows, row, events)
 	if err != nil {
 		return admin.Payment{}, err
 	}
-	if state != row.State {
-		return admin.Payment{}, errors.New("payment " + id + " is " + string(row.State) + ", its events say " + string(state))
-	}
 	shown := shownPayment(row)
+	if !archived.IsZero() {
+		shown.ArchivedBefore = &archived
+	}
 	for _, e := range events {
 		shown.Events = append(shown.Events, admin.PaymentEvent{
 			Seq: e.Seq, At: e.At, Event: string(e.Event), From: string(e.From), To: string(e.To), Actor: e.Actor, Reason: e.Reason,

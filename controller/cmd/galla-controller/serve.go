@@ -38,6 +38,7 @@ type serveCommand struct {
 	MQTTListen string `name:"mqtt-listen" default:"127.0.0.1:1883" help:"Address of the embedded MQTT broker; not used with --broker. Empty: only over TLS."`
 	tlsFlags
 	databaseFlags
+	retentionFlags
 	brokerFlags
 	limitFlags
 	networkFlags
@@ -95,6 +96,9 @@ func (s serveCommand) serve(ctx context.Context, log *slog.Logger) error {
 	}
 	defer db.Close()
 	defer traces.Close()
+	if err := s.setRetention(db); err != nil {
+		return err
+	}
 	if err := db.Migrate(ctx); err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}

@@ -40,6 +40,7 @@ type storage interface {
 	admin.Store
 	enrol.Storage
 	secrets
+	retained
 	Migrate(ctx context.Context) error
 	Seed(ctx context.Context, data merchant.Data) error
 	Directory(ctx context.Context) (*merchant.Directory, error)

@@ -72,6 +72,9 @@ type Payment struct {
 	ExpiresAt             time.Time      `json:"expiresAt"`
 	EndedAt               time.Time      `json:"endedAt,omitzero"`
 	Events                []PaymentEvent `json:"events,omitempty"` // not in a list
+	// ArchivedBefore is set where events before that time were detached (serve's
+	// --retention), so that Events does not begin with the first.
+	ArchivedBefore *time.Time `json:"archivedBefore,omitempty"`
 }
 
 // PaymentEvent is what happened to a payment.

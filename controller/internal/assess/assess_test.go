@@ -64,7 +64,7 @@ func validate(t *testing.T, h *doortest.House, n int, amount protocol.Paise) str
 // storage is what the worker reads.
 type storage interface {
 	Unprocessed(ctx context.Context, limit int) ([]quote.Quote, error)
-	RiskFacts(ctx context.Context, needs risk.Needs, payer, payee protocol.VPA, merchantID string) (risk.Facts, error)
+	RiskFacts(ctx context.Context, about []risk.Question) ([]risk.Facts, error)
 }
 
 // TestWorker: validations are assessed after their answer, once each, those that a
@@ -170,21 +170,70 @@ func TestBacksOff(t *testing.T) {
 // that cannot be read are an error; what only scores stops nothing.
 func TestJudge(t *testing.T) {
 	dir := merchant.New(merchant.Sandbox())
-	away := func(context.Context, risk.Needs, protocol.VPA, protocol.VPA, string) (risk.Facts, error) {
-		return risk.Facts{}, errors.New("away")
+	away := func(context.Context, []risk.Question) ([]risk.Facts, error) {
+		return nil, errors.New("away")
 	}
 	for action, acts := range map[risk.Action]bool{risk.Score: false, risk.Lower: true, risk.Refuse: true} {
 		j := &assess.Judge{Rules: rules(t, action), Facts: away, Log: slog.New(slog.DiscardHandler)}
 		if j.Acts(risk.Validation) != acts || j.Acts(risk.Payment) {
 			t.Errorf("%s acts: %v", action, j.Acts(risk.Validation))
 		}
-		v, err := j.Ask(t.Context(), risk.Validation, "", decide.FactsOf(dir, "merchant@upi"), 20_000)
+		v, err := j.Ask(t.Context(), risk.Validation, assess.Case{Payee: decide.FactsOf(dir, "merchant@upi"), Amount: 20_000})
 		if acts != errors.Is(err, assess.ErrFacts) || !acts && v.Score != 30 {
 			t.Errorf("%s without facts: %+v %v", action, v, err)
 		}
 	}
 	none := &assess.Judge{Facts: away}
-	if v, err := none.Ask(t.Context(), risk.Payment, "a@upi", decide.FactsOf(dir, "merchant@upi"), 1); err != nil || v.Score != 0 {
+	if v, err := none.Ask(t.Context(), risk.Payment, assess.Case{Payer: "a@upi", Payee: decide.FactsOf(dir, "merchant@upi"), Amount: 1}); err != nil || v.Score != 0 {
 		t.Errorf("without rules: %+v %v", v, err)
 	}
+}
+
+// TestAskedTogether: what many cases need is found out at once, and each gets what
+// is said of it: the worker's as one list, the door's as they come.
+func TestAskedTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := merchant.New(merchant.Sandbox())
+		payees := []protocol.VPA{"merchant@upi", "nobody@upi", "second@upi", "merchant@upi", "nofee@mercury"}
+		var mu sync.Mutex
+		var rounds []int
+		j := &assess.Judge{Rules: rules(t, risk.Score), Facts: func(_ context.Context, about []risk.Question) ([]risk.Facts, error) {
+			mu.Lock()
+			rounds = append(rounds, len(about))
+			mu.Unlock()
+			time.Sleep(time.Millisecond)
+			all := make([]risk.Facts, len(about))
+			for i, q := range about {
+				all[i] = risk.NewFacts()
+				if q.Payee == "second@upi" {
+					all[i].Counts[q.Needs.Counts[0].Count] = 3
+				}
+			}
+			return all, nil
+		}}
+		want := map[protocol.VPA]int{"merchant@upi": 30, "nobody@upi": 30, "second@upi": 50, "nofee@mercury": 30}
+		var cases []assess.Case
+		for _, vpa := range payees {
+			cases = append(cases, assess.Case{Payee: decide.FactsOf(dir, vpa), Amount: 20_000})
+		}
+		verdicts, err := j.AskAll(t.Context(), risk.Validation, cases)
+		if err != nil || len(rounds) != 1 || rounds[0] != 4 { // nothing is asked about nobody
+			t.Fatalf("rounds of %v, %v; want one of 4", rounds, err)
+		}
+		var callers sync.WaitGroup
+		for i, c := range cases {
+			if got := verdicts[i].Score; got != want[payees[i]] {
+				t.Errorf("%s scores %d, want %d", payees[i], got, want[payees[i]])
+			}
+			callers.Go(func() {
+				if v, err := j.Ask(t.Context(), risk.Validation, c); err != nil || v.Score != want[payees[i]] {
+					t.Errorf("%s: %+v %v", payees[i], v, err)
+				}
+			})
+		}
+		callers.Wait()
+		if len(rounds) >= 1+4 {
+			t.Errorf("each was asked about alone: rounds of %v", rounds)
+		}
+	})
 }

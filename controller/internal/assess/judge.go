@@ -13,8 +13,10 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"sync"
 
 	"github.com/galla-pay/galla/controller/internal/decide"
+	"github.com/galla-pay/galla/controller/internal/gather"
 	"github.com/galla-pay/galla/controller/internal/risk"
 	"github.com/galla-pay/galla/protocol"
 )
@@ -23,15 +25,27 @@ import (
 // storage's own error.
 var ErrFacts = errors.New("facts for the risk rules")
 
-// Judge asks the rules.
+// Judge asks the rules. Those who ask at the same time are found out about
+// together.
 type Judge struct {
 	Rules risk.Rules
-	// Facts finds out what rules need, for a payer ("" where none is named), a
-	// payee and its merchant.
-	Facts func(ctx context.Context, needs risk.Needs, payer, payee protocol.VPA, merchantID string) (risk.Facts, error)
+	// Facts finds out what rules need, of each question in its place. It must not
+	// fail for what one of them says: addresses were read as such before.
+	Facts func(ctx context.Context, about []risk.Question) ([]risk.Facts, error)
 	Log   *slog.Logger
 	// Count is told each rule that applied and what came of it; it may be nil.
 	Count func(rule, outcome string)
+
+	once     sync.Once
+	gathered *gather.Gather[risk.Question, risk.Facts]
+}
+
+// Case is what the rules are asked about: an amount that a payer, "" where none is
+// named, is to pay to a payee.
+type Case struct {
+	Payer  protocol.VPA
+	Payee  decide.PayeeFacts
+	Amount protocol.Paise
 }
 
 // Acts reports whether a rule that is on can change an answer in this phase:
@@ -42,29 +56,81 @@ func (j *Judge) Acts(phase risk.Phase) bool {
 	})
 }
 
-// Ask returns what the rules say of an amount that a payer is to pay to a payee.
-// Without rules that count for it nothing is read.
-func (j *Judge) Ask(ctx context.Context, phase risk.Phase, payer protocol.VPA, payee decide.PayeeFacts, amount protocol.Paise) (*risk.Verdict, error) {
-	rules := j.Rules.For(payee.Merchant.ID, payee.Merchant.MCC)
-	facts := risk.NewFacts()
-	if needs := rules.Needs(phase); !needs.Empty() && payee.Found {
-		found, err := j.Facts(ctx, needs, payer, payee.Payee.VPA, payee.Merchant.ID)
-		switch {
-		case err == nil:
-			facts = found
-		case j.Acts(phase):
-			return nil, fmt.Errorf("%w: %w", ErrFacts, err)
-		default: // what only scores stops no payment
-			j.Log.Warn("risk rules judge without facts", "error", err)
+// Ask returns what the rules say of a case. Without rules that count for it nothing
+// is read.
+func (j *Judge) Ask(ctx context.Context, phase risk.Phase, on Case) (*risk.Verdict, error) {
+	rules, question, needed := j.question(phase, on)
+	if !needed {
+		return j.judge(phase, rules, on.Amount, risk.Facts{}), nil
+	}
+	j.once.Do(func() { j.gathered = gather.New(j.Facts) })
+	facts, err := j.gathered.Ask(ctx, question)
+	if err != nil {
+		if err := j.unknown(phase, err); err != nil {
+			return nil, err
 		}
 	}
+	return j.judge(phase, rules, on.Amount, facts), nil
+}
+
+// AskAll is Ask for many cases, which are found out about at once.
+func (j *Judge) AskAll(ctx context.Context, phase risk.Phase, cases []Case) ([]*risk.Verdict, error) {
+	rules := make([]risk.Rules, len(cases))
+	facts := make([]risk.Facts, len(cases))
+	var about []risk.Question
+	var of []int // the case of each question
+	for i, on := range cases {
+		var question risk.Question
+		var needed bool
+		if rules[i], question, needed = j.question(phase, on); needed {
+			about, of = append(about, question), append(of, i)
+		}
+	}
+	if len(about) > 0 {
+		found, err := j.Facts(ctx, about)
+		switch {
+		case err != nil:
+			if err := j.unknown(phase, err); err != nil {
+				return nil, err
+			}
+		default:
+			for n, i := range of {
+				facts[i] = found[n]
+			}
+		}
+	}
+	verdicts := make([]*risk.Verdict, len(cases))
+	for i, on := range cases {
+		verdicts[i] = j.judge(phase, rules[i], on.Amount, facts[i])
+	}
+	return verdicts, nil
+}
+
+// question is what must be found out about a case, if anything must.
+func (j *Judge) question(phase risk.Phase, on Case) (risk.Rules, risk.Question, bool) {
+	rules := j.Rules.For(on.Payee.Merchant.ID, on.Payee.Merchant.MCC)
+	q := risk.Question{Needs: rules.Needs(phase), Payer: on.Payer, Payee: on.Payee.Payee.VPA, MerchantID: on.Payee.Merchant.ID}
+	return rules, q, on.Payee.Found && !q.Needs.Empty()
+}
+
+// unknown is what is to be done where nothing could be found out: what only scores
+// stops no payment.
+func (j *Judge) unknown(phase risk.Phase, err error) error {
+	if j.Acts(phase) {
+		return fmt.Errorf("%w: %w", ErrFacts, err)
+	}
+	j.Log.Warn("risk rules judge without facts", "error", err)
+	return nil
+}
+
+func (j *Judge) judge(phase risk.Phase, rules risk.Rules, amount protocol.Paise, facts risk.Facts) *risk.Verdict {
 	v := rules.Judge(phase, amount, facts)
 	for _, reason := range v.Reasons {
 		if j.Count != nil {
 			j.Count(reason.Rule, outcome(v))
 		}
 	}
-	return &v, nil
+	return &v
 }
 
 // outcome is what a verdict does to a message.

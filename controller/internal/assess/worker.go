@@ -97,19 +97,20 @@ func (w *Worker) round(ctx context.Context) (more bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	cases := make([]Case, len(quotes))
+	for i, q := range quotes {
+		cases[i] = Case{Payee: w.Payee(q.Payee), Amount: q.Amount}
+	}
+	verdicts, err := w.Judge.AskAll(ctx, risk.Validation, cases)
+	if err != nil {
+		return false, err
+	}
 	var wg sync.WaitGroup
 	var mu sync.Mutex
-	places := make(chan struct{}, 8) // connections that reading facts may take
 	// PRD 5.1 step 21: Spawn an asynchronous task for additional processing.
-	for _, q := range quotes {
-		places <- struct{}{}
+	for i, q := range quotes {
 		wg.Go(func() {
-			v, failed := w.Judge.Ask(ctx, risk.Validation, "", w.Payee(q.Payee), q.Amount)
-			<-places
-			if failed == nil {
-				_, failed = journal.Do(ctx, w.Journal, decide.Assess{Token: q.Token, Verdict: *v})
-			}
-			if failed != nil {
+			if _, failed := journal.Do(ctx, w.Journal, decide.Assess{Token: q.Token, Verdict: *verdicts[i]}); failed != nil {
 				mu.Lock()
 				err = failed
 				mu.Unlock()

@@ -7,102 +7,38 @@ import (
 	"github.com/galla-pay/galla/protocol"
 )
 
-// layer is a set of changes that can be read through and laid over another.
-// The order slices keep the changes deterministic; rows holds what is only
-// ever added.
+// layer is a set of changes that can be read through and laid over another. Its
+// order is that of the first change, so that the changes are deterministic; rows
+// holds what is only ever added.
 type layer struct {
-	terminals     map[protocol.Identity]fleet.Terminal
-	payments      map[string]payment.Payment
-	quotes        map[string]quote.Quote
-	keys          map[payment.Key]string
-	messages      map[MessageKey]bool
-	txns          map[TxnKey]ReqPay
-	short         map[ShortKey]ShortOrder
-	credits       map[TxnKey]Credit
-	shortOrder    []ShortKey
-	creditOrder   []TxnKey
-	txnOrder      []TxnKey
-	terminalOrder []protocol.Identity
-	paymentOrder  []string
-	quoteOrder    []string
-	rows          Changes
+	terminals ordered[protocol.Identity, fleet.Terminal]
+	payments  ordered[string, payment.Payment]
+	quotes    ordered[string, quote.Quote]
+	keys      ordered[payment.Key, string]
+	messages  ordered[MessageKey, bool]
+	txns      ordered[TxnKey, ReqPay]
+	short     ordered[ShortKey, ShortOrder]
+	credits   ordered[TxnKey, Credit]
+	rows      Changes
 }
 
-func newLayer() *layer {
-	return &layer{
-		terminals: map[protocol.Identity]fleet.Terminal{}, payments: map[string]payment.Payment{},
-		quotes: map[string]quote.Quote{}, keys: map[payment.Key]string{},
-		messages: map[MessageKey]bool{}, txns: map[TxnKey]ReqPay{},
-		short: map[ShortKey]ShortOrder{}, credits: map[TxnKey]Credit{},
-	}
-}
-
-func (l *layer) putTerminal(t fleet.Terminal) {
-	if _, ok := l.terminals[t.Identity]; !ok {
-		l.terminalOrder = append(l.terminalOrder, t.Identity)
-	}
-	l.terminals[t.Identity] = t
-}
+func newLayer() *layer { return &layer{} }
 
 func (l *layer) putPayment(p payment.Payment) {
-	if _, ok := l.payments[p.ID]; !ok {
-		l.paymentOrder = append(l.paymentOrder, p.ID)
-	}
-	l.payments[p.ID] = p
-	l.keys[p.Key] = p.ID
-}
-
-func (l *layer) putQuote(q quote.Quote) {
-	if _, ok := l.quotes[q.Token]; !ok {
-		l.quoteOrder = append(l.quoteOrder, q.Token)
-	}
-	l.quotes[q.Token] = q
-}
-
-func (l *layer) putShort(o ShortOrder) {
-	if _, ok := l.short[o.ShortKey]; !ok {
-		l.shortOrder = append(l.shortOrder, o.ShortKey)
-	}
-	l.short[o.ShortKey] = o
-}
-
-func (l *layer) putCredit(c Credit) {
-	if _, ok := l.credits[c.TxnKey]; !ok {
-		l.creditOrder = append(l.creditOrder, c.TxnKey)
-	}
-	l.credits[c.TxnKey] = c
-}
-
-func (l *layer) putReqPay(r ReqPay) {
-	if _, ok := l.txns[r.TxnKey]; !ok {
-		l.txnOrder = append(l.txnOrder, r.TxnKey)
-	}
-	l.txns[r.TxnKey] = r
+	l.payments.put(p.ID, p)
+	l.keys.put(p.Key, p.ID)
 }
 
 // add lays o over l.
 func (l *layer) add(o *layer) {
-	for _, id := range o.terminalOrder {
-		l.putTerminal(o.terminals[id])
-	}
-	for _, id := range o.paymentOrder {
-		l.putPayment(o.payments[id])
-	}
-	for _, token := range o.quoteOrder {
-		l.putQuote(o.quotes[token])
-	}
-	for _, k := range o.shortOrder {
-		l.putShort(o.short[k])
-	}
-	for _, k := range o.creditOrder {
-		l.putCredit(o.credits[k])
-	}
-	for k := range o.messages {
-		l.messages[k] = true
-	}
-	for _, k := range o.txnOrder {
-		l.putReqPay(o.txns[k])
-	}
+	l.terminals.add(&o.terminals)
+	l.payments.add(&o.payments)
+	l.quotes.add(&o.quotes)
+	l.keys.add(&o.keys)
+	l.messages.add(&o.messages)
+	l.txns.add(&o.txns)
+	l.short.add(&o.short)
+	l.credits.add(&o.credits)
 	l.rows.Events = append(l.rows.Events, o.rows.Events...)
 	l.rows.QuoteEvents = append(l.rows.QuoteEvents, o.rows.QuoteEvents...)
 	l.rows.Messages = append(l.rows.Messages, o.rows.Messages...)
@@ -110,46 +46,117 @@ func (l *layer) add(o *layer) {
 	l.rows.Network = append(l.rows.Network, o.rows.Network...)
 }
 
+// empty makes l a layer without changes, which may be filled again: what it holds
+// was copied where it was added.
+func (l *layer) empty() {
+	l.terminals.empty()
+	l.payments.empty()
+	l.quotes.empty()
+	l.keys.empty()
+	l.messages.empty()
+	l.txns.empty()
+	l.short.empty()
+	l.credits.empty()
+	l.rows = Changes{
+		Events: emptied(l.rows.Events), QuoteEvents: emptied(l.rows.QuoteEvents), Messages: emptied(l.rows.Messages),
+		Callbacks: emptied(l.rows.Callbacks), Network: emptied(l.rows.Network),
+	}
+}
+
 // changes sorts the rows into new ones and changed ones.
 func (l *layer) changes(snap Snapshot) Changes {
 	c := l.rows
-	for _, id := range l.terminalOrder {
-		c.Terminals = append(c.Terminals, l.terminals[id])
-	}
-	for _, id := range l.paymentOrder {
-		if _, old := snap.Payments[id]; old {
-			c.Payments = append(c.Payments, l.payments[id])
-		} else {
-			c.NewPayments = append(c.NewPayments, l.payments[id])
-		}
-	}
-	for _, token := range l.quoteOrder {
-		if _, old := snap.Quotes[token]; old {
-			c.Quotes = append(c.Quotes, l.quotes[token])
-		} else {
-			c.NewQuotes = append(c.NewQuotes, l.quotes[token])
-		}
-	}
-	for _, k := range l.shortOrder {
-		if _, old := snap.Short[k]; old {
-			c.Short = append(c.Short, l.short[k])
-		} else {
-			c.NewShort = append(c.NewShort, l.short[k])
-		}
-	}
-	for _, k := range l.txnOrder {
-		if _, old := snap.Txns[k]; old {
-			c.ReqPays = append(c.ReqPays, l.txns[k])
-		} else {
-			c.NewReqPays = append(c.NewReqPays, l.txns[k])
-		}
-	}
-	for _, k := range l.creditOrder {
-		if _, old := snap.Credits[k]; old {
-			c.Credits = append(c.Credits, l.credits[k])
-		} else {
-			c.NewCredits = append(c.NewCredits, l.credits[k])
-		}
-	}
+	c.Terminals, _ = sorts(&l.terminals, func(protocol.Identity) bool { return false })
+	c.NewPayments, c.Payments = sorts(&l.payments, in(snap.Payments))
+	c.NewQuotes, c.Quotes = sorts(&l.quotes, in(snap.Quotes))
+	c.NewShort, c.Short = sorts(&l.short, in(snap.Short))
+	c.NewReqPays, c.ReqPays = sorts(&l.txns, in(snap.Txns))
+	c.NewCredits, c.Credits = sorts(&l.credits, in(snap.Credits))
 	return c
+}
+
+func in[K comparable, V any](m map[K]V) func(K) bool {
+	return func(k K) bool {
+		_, there := m[k]
+		return there
+	}
+}
+
+// sorts copies the rows out: the new ones, and those that were there before.
+func sorts[K comparable, V any](o *ordered[K, V], there func(K) bool) (fresh, old []V) {
+	for i, k := range o.names {
+		if there(k) {
+			old = append(old, o.values[i])
+		} else {
+			fresh = append(fresh, o.values[i])
+		}
+	}
+	return fresh, old
+}
+
+// ordered is rows by name, in the order in which they were first put. The zero value
+// has none. Most decisions change one row of a kind, so that an index is made only
+// where there are many.
+type ordered[K comparable, V any] struct {
+	names  []K
+	values []V
+	place  map[K]int // of all names; nil up to few
+}
+
+// few is how many names are looked through.
+const few = 8
+
+func (o *ordered[K, V]) find(k K) int {
+	if o.place != nil {
+		if i, ok := o.place[k]; ok {
+			return i
+		}
+		return -1
+	}
+	for i := range o.names {
+		if o.names[i] == k {
+			return i
+		}
+	}
+	return -1
+}
+
+func (o *ordered[K, V]) get(k K) (V, bool) {
+	if i := o.find(k); i >= 0 {
+		return o.values[i], true
+	}
+	var none V
+	return none, false
+}
+
+func (o *ordered[K, V]) put(k K, v V) {
+	if i := o.find(k); i >= 0 {
+		o.values[i] = v
+		return
+	}
+	o.names, o.values = append(o.names, k), append(o.values, v)
+	switch {
+	case o.place != nil:
+		o.place[k] = len(o.names) - 1
+	case len(o.names) > few:
+		o.place = make(map[K]int, 4*few)
+		for i, name := range o.names {
+			o.place[name] = i
+		}
+	}
+}
+
+func (o *ordered[K, V]) add(p *ordered[K, V]) {
+	for i, k := range p.names {
+		o.put(k, p.values[i])
+	}
+}
+
+func (o *ordered[K, V]) empty() {
+	o.names, o.values, o.place = emptied(o.names), emptied(o.values), nil
+}
+
+func emptied[T any](s []T) []T {
+	clear(s)
+	return s[:0]
 }

@@ -192,16 +192,18 @@ func (c Changes) Empty() bool {
 type Batch struct {
 	snap Snapshot
 	done *layer
+	own  *layer // of the decision that runs; its room serves one after another
 }
 
 // NewBatch starts a batch.
 func NewBatch(snap Snapshot) *Batch {
-	return &Batch{snap: snap, done: newLayer()}
+	return &Batch{snap: snap, done: newLayer(), own: newLayer()}
 }
 
 // Run runs one decision. Where it refuses, nothing of it is kept.
 func Run[A any](b *Batch, d Decision[A]) (A, error) {
-	tx := &Tx{batch: b, own: newLayer()}
+	b.own.empty() // of one that refused, or panicked
+	tx := &Tx{batch: b, own: b.own}
 	answer, err := d.Decide(tx)
 	if err != nil {
 		var none A
@@ -226,27 +228,27 @@ func (tx *Tx) Now() time.Time { return tx.batch.snap.Now }
 
 // Terminal reads a terminal that the decision named, or that follows from it.
 func (tx *Tx) Terminal(id protocol.Identity) (fleet.Terminal, bool) {
-	return lookup(id, tx.own.terminals, tx.batch.done.terminals, tx.batch.snap.Terminals)
+	return lookup(id, &tx.own.terminals, &tx.batch.done.terminals, tx.batch.snap.Terminals)
 }
 
 // Payment reads a payment by our id.
 func (tx *Tx) Payment(id string) (payment.Payment, bool) {
-	return lookup(id, tx.own.payments, tx.batch.done.payments, tx.batch.snap.Payments)
+	return lookup(id, &tx.own.payments, &tx.batch.done.payments, tx.batch.snap.Payments)
 }
 
 // Taken reports whether a payment with the merchant's key exists, and its id.
 func (tx *Tx) Taken(key payment.Key) (string, bool) {
-	return lookup(key, tx.own.keys, tx.batch.done.keys, tx.batch.snap.Keys)
+	return lookup(key, &tx.own.keys, &tx.batch.done.keys, tx.batch.snap.Keys)
 }
 
 // Quote reads a quote by its token.
 func (tx *Tx) Quote(token string) (quote.Quote, bool) {
-	return lookup(token, tx.own.quotes, tx.batch.done.quotes, tx.batch.snap.Quotes)
+	return lookup(token, &tx.own.quotes, &tx.batch.done.quotes, tx.batch.snap.Quotes)
 }
 
 // MessageUsed reports whether a message id was used before.
 func (tx *Tx) MessageUsed(k MessageKey) bool {
-	used, _ := lookup(k, tx.own.messages, tx.batch.done.messages, tx.batch.snap.Messages)
+	used, _ := lookup(k, &tx.own.messages, &tx.batch.done.messages, tx.batch.snap.Messages)
 	return used
 }
 
@@ -258,21 +260,24 @@ func (tx *Tx) TxnUsed(k TxnKey) bool {
 
 // ReqPay reads a transaction that the decision named.
 func (tx *Tx) ReqPay(k TxnKey) (ReqPay, bool) {
-	return lookup(k, tx.own.txns, tx.batch.done.txns, tx.batch.snap.Txns)
+	return lookup(k, &tx.own.txns, &tx.batch.done.txns, tx.batch.snap.Txns)
 }
 
-func lookup[K comparable, V any](k K, layers ...map[K]V) (V, bool) {
-	for _, m := range layers {
-		if v, ok := m[k]; ok {
-			return v, true
-		}
+// lookup finds what the decision changed, else what earlier ones did, else what was
+// loaded.
+func lookup[K comparable, V any](k K, own, done *ordered[K, V], loaded map[K]V) (V, bool) {
+	if v, ok := own.get(k); ok {
+		return v, true
 	}
-	var none V
-	return none, false
+	if v, ok := done.get(k); ok {
+		return v, true
+	}
+	v, ok := loaded[k]
+	return v, ok
 }
 
 // PutTerminal changes a terminal.
-func (tx *Tx) PutTerminal(t fleet.Terminal) { tx.own.putTerminal(t) }
+func (tx *Tx) PutTerminal(t fleet.Terminal) { tx.own.terminals.put(t.Identity, t) }
 
 // PutPayment adds or changes a payment and adds its events.
 func (tx *Tx) PutPayment(p payment.Payment, events ...payment.Record) {
@@ -281,7 +286,7 @@ func (tx *Tx) PutPayment(p payment.Payment, events ...payment.Record) {
 }
 
 // PutQuote adds or changes a quote.
-func (tx *Tx) PutQuote(q quote.Quote) { tx.own.putQuote(q) }
+func (tx *Tx) PutQuote(q quote.Quote) { tx.own.quotes.put(q.Token, q) }
 
 // AddQuoteEvent adds an event of a quote.
 func (tx *Tx) AddQuoteEvent(e QuoteEvent) {
@@ -290,28 +295,28 @@ func (tx *Tx) AddQuoteEvent(e QuoteEvent) {
 
 // AddMessage uses a message id up.
 func (tx *Tx) AddMessage(m Message) {
-	tx.own.messages[m.MessageKey] = true
+	tx.own.messages.put(m.MessageKey, true)
 	tx.own.rows.Messages = append(tx.own.rows.Messages, m)
 }
 
 // PutReqPay adds a transaction, which uses its id up, or changes it.
-func (tx *Tx) PutReqPay(r ReqPay) { tx.own.putReqPay(r) }
+func (tx *Tx) PutReqPay(r ReqPay) { tx.own.txns.put(r.TxnKey, r) }
 
 // Credit reads a credit that the decision named.
 func (tx *Tx) Credit(k TxnKey) (Credit, bool) {
-	return lookup(k, tx.own.credits, tx.batch.done.credits, tx.batch.snap.Credits)
+	return lookup(k, &tx.own.credits, &tx.batch.done.credits, tx.batch.snap.Credits)
 }
 
 // PutCredit adds or changes a credit.
-func (tx *Tx) PutCredit(c Credit) { tx.own.putCredit(c) }
+func (tx *Tx) PutCredit(c Credit) { tx.own.credits.put(c.TxnKey, c) }
 
 // Short reads a short order that the decision named.
 func (tx *Tx) Short(k ShortKey) (ShortOrder, bool) {
-	return lookup(k, tx.own.short, tx.batch.done.short, tx.batch.snap.Short)
+	return lookup(k, &tx.own.short, &tx.batch.done.short, tx.batch.snap.Short)
 }
 
 // PutShort adds or changes a short order.
-func (tx *Tx) PutShort(o ShortOrder) { tx.own.putShort(o) }
+func (tx *Tx) PutShort(o ShortOrder) { tx.own.short.put(o.ShortKey, o) }
 
 // AddNetwork adds an outbox row for the UPI network. Its id is the payment's
 // with what makes it one of its kind, so that a repeat is seen.

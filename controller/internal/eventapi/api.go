@@ -36,6 +36,7 @@ import (
 
 	"github.com/galla-pay/galla/controller/internal/journal"
 	"github.com/galla-pay/galla/controller/internal/merchant"
+	"github.com/galla-pay/galla/controller/internal/retention"
 )
 
 // Path is the door's one route, as it is signed.
@@ -209,8 +210,11 @@ func (a *API) page(ctx context.Context, merchantID string, q query) (page, error
 // that does; an error that it does not know loses its text here.
 func (a *API) fail(c *gin.Context, err error) {
 	var r refusal
+	var archived *retention.ArchivedError
 	switch {
 	case errors.As(err, &r):
+	case errors.As(err, &archived):
+		r = badRequest(archived.Error()).(refusal)
 	case errors.Is(err, journal.ErrCallbackQuery):
 		r = badRequest("after is no cursor that was given out").(refusal)
 	case c.Request.Context().Err() != nil:

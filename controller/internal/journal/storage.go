@@ -70,7 +70,7 @@ type Storage interface {
 	Committed(ctx context.Context, batch BatchID) (bool, error)
 
 	// Tidy does what must be done now and then: it forgets the ids of batches
-	// that are a day old, and makes room for the months to come.
+	// that are an hour old, and makes room for the months to come.
 	Tidy(ctx context.Context) error
 }
 

@@ -212,7 +212,8 @@ func (a *API) fail(c *gin.Context, err error) {
 		a.refuse(c, refuse(CodeShortCodeUsed, ""))
 	case errors.Is(err, journal.ErrNotFound), errors.Is(err, decide.ErrNoPayment):
 		a.refuse(c, &Refusal{Code: CodeInvalidTransaction, unknown: true})
-	case errors.Is(err, journal.ErrBusy), errors.Is(err, journal.ErrUnavailable), errors.Is(err, journal.ErrClosed):
+	case errors.Is(err, journal.ErrBusy), errors.Is(err, journal.ErrUnavailable),
+		errors.Is(err, journal.ErrAway), errors.Is(err, journal.ErrClosed):
 		c.Header("Retry-After", "1")
 		a.refuse(c, &Refusal{Code: CodeInternal, HTTPStatus: http.StatusServiceUnavailable})
 	case c.Request.Context().Err() != nil: // the POS has gone; it learns the end by status

@@ -77,6 +77,9 @@ func commitTx(ctx context.Context, tx pgx.Tx) error {
 	var pg *pgconn.PgError
 	switch {
 	case err == nil:
+		if w := warned(tx.Conn()); w != nil {
+			return fmt.Errorf("postgres: administer: %w: %w", journal.ErrCommitUnknown, w)
+		}
 		return nil
 	case errors.As(err, &pg) && !fatal(pg), errors.Is(err, pgx.ErrTxCommitRollback):
 		return fmt.Errorf("postgres: administer: %w", failed(err))

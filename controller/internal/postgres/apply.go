@@ -88,36 +88,81 @@ type loaded struct {
 // Apply is journal.Storage's.
 func (db *DB) Apply(ctx context.Context, batch journal.BatchID, needs decide.Needs,
 	run func(decide.Snapshot) (decide.Changes, error)) error {
+	db.busy.RLock()
+	defer db.busy.RUnlock()
 	ctx, cancel := context.WithTimeout(ctx, applyLimit)
 	defer cancel()
 	pooled, err := db.write.Acquire(ctx)
 	if err != nil {
 		return fmt.Errorf("postgres: %w: %w", journal.ErrAway, err)
 	}
-	defer pooled.Release()
-	conn := pooled.Conn()
+	var b *pgx.Batch
+	defer func() {
+		if b == nil { // also where run panics
+			pooled.Release()
+		}
+	}()
+	if b, err = prepare(ctx, pooled.Conn(), batch, needs, run); err != nil || b == nil {
+		db.leave(err)
+		return err
+	}
+	// The commit goes on where its answer is waited for no longer: what it waits for
+	// may come, and to cut it off would not undo it (line). Until it is answered
+	// it keeps its connection, so that there are only so many of them.
+	done := make(chan error, 1)
+	go func() {
+		err := finish(db.life, pooled.Conn(), b)
+		if pooled.Conn().IsClosed() {
+			_ = pooled.Conn().PgConn().Conn().Close() // pgx would wait for the server to do that
+		}
+		pooled.Release()
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		db.leave(err)
+		return err
+	case <-ctx.Done():
+		return fmt.Errorf("postgres: %w: %w", journal.ErrCommitUnknown, ctx.Err())
+	}
+}
+
+// leave lets no connection be used again to a server that, as an error says, has
+// gone or can be written to no more.
+func (db *DB) leave(err error) {
+	if gone(err) {
+		db.write.Reset()
+		db.read.Reset()
+	}
+}
+
+// prepare does a batch up to its last part, which it returns; nil where there is
+// nothing to save.
+func prepare(ctx context.Context, conn *pgx.Conn, batch journal.BatchID, needs decide.Needs,
+	run func(decide.Snapshot) (decide.Changes, error)) (*pgx.Batch, error) {
 	l, err := load(ctx, conn, needs)
 	if err != nil {
-		return undo(conn, err)
+		return nil, undo(conn, err)
 	}
 	changes, err := run(l.snap)
 	if err != nil || changes.Empty() {
 		if back := rollback(conn); err == nil {
 			err = back
 		}
-		return err
+		return nil, err
 	}
 	b := &pgx.Batch{}
 	if err := save(b, l, changes); err != nil {
-		return undo(conn, err)
+		return nil, undo(conn, err)
 	}
 	b.Queue(insertBatch, uuid(batch))
 	b.Queue("COMMIT")
-	return finish(ctx, conn, b)
+	return b, nil
 }
 
 // finish sends the last part of a batch. The commit is part of it, so that only
-// an error of the server's says for certain that it did not happen.
+// an error of the server's says for certain that it did not happen, and only its
+// answer without a warning that it did and is where it must be.
 func finish(ctx context.Context, conn *pgx.Conn, b *pgx.Batch) error {
 	results := conn.SendBatch(ctx, b)
 	var err error
@@ -130,10 +175,14 @@ func finish(ctx context.Context, conn *pgx.Conn, b *pgx.Batch) error {
 	if closed := results.Close(); err == nil {
 		err = closed
 	}
+	if err == nil && tag.String() == "COMMIT" {
+		if err = warned(conn); err == nil {
+			return nil
+		}
+		return fmt.Errorf("postgres: %w: %w", journal.ErrCommitUnknown, err)
+	}
 	var pg *pgconn.PgError
 	switch {
-	case err == nil && tag.String() == "COMMIT":
-		return nil
 	case err == nil:
 		return undo(conn, fmt.Errorf("the commit was answered %q", tag))
 	case errors.As(err, &pg) && !fatal(pg):
@@ -310,25 +359,33 @@ func texts(l []string) []string {
 	return l
 }
 
+// askBatch takes a batch's id, for good, so that a batch which comes late fails; or
+// finds it taken, and says by whom: a batch's own row has a time. Either way it
+// writes, so its commit waits for the standby, which then has the batch's, too.
+const askBatch = `INSERT INTO batches (id, at) VALUES ($1, 'infinity')
+	ON CONFLICT (id) DO UPDATE SET at = batches.at RETURNING isfinite(at)`
+
 // Committed is journal.Storage's.
 func (db *DB) Committed(ctx context.Context, batch journal.BatchID) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, committedLimit)
 	defer cancel()
 	cfg := db.config.Copy()
-	// It has to wait for the batch's own transaction, if that is still there.
-	cfg.RuntimeParams["lock_timeout"] = "0"
+	wire(cfg, true)
+	// It has to wait for the batch's own transaction, if that is still there; not for
+	// so long that the server goes on with it after nobody asks any more.
+	cfg.RuntimeParams["lock_timeout"] = committedWait
 	conn, err := pgx.ConnectConfig(ctx, cfg)
 	if err != nil {
 		return false, fmt.Errorf("postgres: %w: %w", journal.ErrAway, err)
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
-	_, err = conn.Exec(ctx, insertBatch, uuid(batch))
-	var pg *pgconn.PgError
-	switch {
-	case err == nil:
-		return false, nil
-	case errors.As(err, &pg) && pg.Code == "23505":
-		return true, nil
+	var committed bool
+	err = conn.QueryRow(ctx, askBatch, uuid(batch)).Scan(&committed)
+	if err == nil {
+		err = warned(conn)
 	}
-	return false, fmt.Errorf("postgres: batch %x: %w", batch, err)
+	if err != nil {
+		return false, fmt.Errorf("postgres: batch %x: %w", batch, failed(err))
+	}
+	return committed, nil
 }

@@ -22,5 +22,9 @@ var CallbackStatements = map[string]string{
 }
 
 func listed(q journal.CallbackQuery) string {
-	return selectCallbacks + callbackConditions(q, journal.CallbackCursor{}).where() + " ORDER BY created_at, event_id LIMIT 100"
+	var made time.Time
+	if q.EventID != "" || q.EventIDs != nil || q.PaymentID != "" {
+		made = time.Unix(1, 0)
+	}
+	return selectCallbacks + callbackConditions(q, journal.CallbackCursor{}, made).where() + " ORDER BY created_at, event_id LIMIT 100"
 }

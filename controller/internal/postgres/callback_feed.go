@@ -33,8 +33,9 @@ const callbackFeed = selectCallbacks + `merchant_id = $1 AND created_at >= $2 AN
 	ORDER BY created_at, event_id LIMIT $4`
 
 // CallbackFeed is what follows a cursor among a merchant's callbacks, at most
-// limit rows; after "" it begins with the first. An error may be
-// journal.ErrCallbackQuery.
+// limit rows; after "" it begins with the first that is there. An error may be
+// journal.ErrCallbackQuery; it is also a retention.ArchivedError where what
+// follows the cursor may have been archived.
 func (db *DB) CallbackFeed(ctx context.Context, merchantID, after string, limit int) (journal.CallbackFeed, error) {
 	q, cursor, err := journal.CallbackQuery{MerchantID: merchantID, After: after, Limit: limit}.Checked()
 	if err != nil {
@@ -42,6 +43,8 @@ func (db *DB) CallbackFeed(ctx context.Context, merchantID, after string, limit 
 	}
 	if after == "" {
 		cursor.At = time.Unix(0, 0)
+	} else if err := db.notArchived(ctx, cursor.At, merchantID); err != nil {
+		return journal.CallbackFeed{}, err
 	}
 	var feed journal.CallbackFeed
 	err = db.ask(ctx, "callback feed", func(conn *pgxpool.Conn) error {

@@ -179,6 +179,7 @@ func TestPlansOfTheCallbackLog(t *testing.T) {
 	dsn := migrated(t)
 	db, outsider := openAt(t, dsn), raw(t, dsn)
 	for _, fill := range []string{
+		"CREATE TABLE callbacks_long_ago PARTITION OF callbacks FOR VALUES FROM ('2020-01-01') TO ('2020-02-01')",
 		`INSERT INTO callbacks (event_id, transaction_id, merchant_id, lane, url, method, created_at, due_at, state)
 			SELECT 'e' || i, 'p' || i, 'M' || i % 50, 'M' || i % 50 || ' x:443', '', '', now() - i * interval '1 second', now(),
 				CASE i % 100 WHEN 0 THEN 'pending' WHEN 1 THEN 'dead' ELSE 'delivered' END

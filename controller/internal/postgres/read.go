@@ -47,16 +47,6 @@ func (db *DB) PaymentByID(ctx context.Context, id string) (payment.Payment, erro
 	return first(ctx, db, paymentShape, "payment", selectPayment+"id = $1", id)
 }
 
-// Events are a payment's events in order; none where there is no such payment.
-func (db *DB) Events(ctx context.Context, paymentID string) (events []payment.Record, err error) {
-	err = db.ask(ctx, "events", func(c *pgxpool.Conn) (err error) {
-		events, err = eventShape.query(ctx, c, "SELECT "+eventShape.names+
-			" FROM transaction_events WHERE transaction_id = $1 ORDER BY seq", paymentID)
-		return err
-	})
-	return events, err
-}
-
 // Quote finds a quote by its token, or returns journal.ErrNotFound.
 func (db *DB) Quote(ctx context.Context, token string) (quote.Quote, error) {
 	return first(ctx, db, quoteShape, "quote", "SELECT "+quoteShape.names+" FROM qr_validations WHERE ver_token = $1", token)
@@ -235,19 +225,20 @@ func (db *DB) Due(ctx context.Context, limit int) (due journal.Due, err error) {
 	return due, err
 }
 
+// What references lead to, with the terminal of each payment in the same row, so
+// that none is looked up twice. The payment of a quote that has none is not looked
+// for: nothing equals NULL.
 const (
-	resolveTokens = "SELECT ver_token, transaction_id FROM qr_validations WHERE ver_token = ANY($1::text[])"
-	resolveKeys   = `SELECT merchant_id, merchant_transaction_id, id FROM unnest($1::text[], $2::text[]) AS need (m, k)
+	resolveTokens = `SELECT ver_token, transaction_id, coalesce(t.merchant_id, ''), coalesce(t.store_id, ''), coalesce(t.terminal_id, '')
+		FROM qr_validations LEFT JOIN transactions AS t ON t.id = nullif(transaction_id, '')
+		WHERE ver_token = ANY($1::text[])`
+	resolveKeys = `SELECT merchant_transaction_id, id, merchant_id, store_id, terminal_id FROM unnest($1::text[], $2::text[]) AS need (m, k)
 		JOIN transactions ON merchant_id = m AND merchant_transaction_id = k`
-	resolvePayments = `SELECT id, merchant_id, store_id, terminal_id FROM transactions WHERE terminal_id <> '' AND id IN (
-		SELECT unnest($1::text[])
-		UNION SELECT transaction_id FROM qr_validations WHERE ver_token = ANY($2::text[])
-		UNION SELECT t.id FROM unnest($3::text[], $4::text[]) AS need (m, k)
-			JOIN transactions AS t ON t.merchant_id = m AND t.merchant_transaction_id = k
-		UNION SELECT o.transaction_id FROM unnest($5::text[], $6::text[], $7::text[]) AS need (m, s, c)
-			JOIN short_orders AS o ON o.merchant_id = m AND o.store_id = s AND o.short_order_id = c)`
-	resolveShort = `SELECT merchant_id, store_id, short_order_id, transaction_id FROM unnest($1::text[], $2::text[], $3::text[]) AS need (m, s, c)
-		JOIN short_orders ON merchant_id = m AND store_id = s AND short_order_id = c`
+	resolveShort = `SELECT o.short_order_id, o.merchant_id, o.store_id, o.transaction_id, coalesce(t.terminal_id, '')
+		FROM unnest($1::text[], $2::text[], $3::text[]) AS need (m, s, c)
+		JOIN short_orders AS o ON o.merchant_id = m AND o.store_id = s AND o.short_order_id = c
+		LEFT JOIN transactions AS t ON t.id = o.transaction_id`
+	resolvePayments = "SELECT id, merchant_id, store_id, terminal_id FROM transactions WHERE id = ANY($1::text[])"
 )
 
 // Resolve is journal.Storage's.
@@ -255,53 +246,11 @@ func (db *DB) Resolve(ctx context.Context, needs decide.Needs) (journal.Resolved
 	ctx, cancel := context.WithTimeout(ctx, applyLimit)
 	defer cancel()
 	r := journal.NewResolved()
-	var owners, keys []string
-	for _, k := range needs.Keys {
-		owners, keys = append(owners, k.MerchantID), append(keys, k.TransactionID)
-	}
 	b := &pgx.Batch{}
-	if len(needs.Tokens) > 0 {
-		b.Queue(resolveTokens, needs.Tokens).Query(func(rows pgx.Rows) error {
-			return each(rows, func(row pgx.Rows) error {
-				var token, id string
-				err := row.Scan(&token, &id)
-				r.Tokens[token] = id
-				return err
-			})
-		})
+	queueResolve(b, needs, r)
+	if b.Len() == 0 {
+		return r, nil
 	}
-	if len(keys) > 0 {
-		b.Queue(resolveKeys, owners, keys).Query(func(rows pgx.Rows) error {
-			return each(rows, func(row pgx.Rows) error {
-				var k payment.Key
-				var id string
-				err := row.Scan(&k.MerchantID, &k.TransactionID, &id)
-				r.Keys[k] = id
-				return err
-			})
-		})
-	}
-	m, s, c := shortKeys(needs.Short)
-	if len(m) > 0 {
-		b.Queue(resolveShort, m, s, c).Query(func(rows pgx.Rows) error {
-			return each(rows, func(row pgx.Rows) error {
-				var k decide.ShortKey
-				var id string
-				err := row.Scan(&k.MerchantID, &k.StoreID, &k.Code, &id)
-				r.Short[k] = id
-				return err
-			})
-		})
-	}
-	b.Queue(resolvePayments, needs.Payments, needs.Tokens, owners, keys, m, s, c).Query(func(rows pgx.Rows) error {
-		return each(rows, func(row pgx.Rows) error {
-			var id string
-			var t protocol.Identity
-			err := row.Scan(&id, &t.MerchantID, &t.StoreID, &t.TerminalID)
-			r.Terminals[id] = t
-			return err
-		})
-	})
 	// A writer's connection: these statements go by index whatever is known of
 	// the tables.
 	pooled, err := db.write.Acquire(ctx)
@@ -313,4 +262,66 @@ func (db *DB) Resolve(ctx context.Context, needs decide.Needs) (journal.Resolved
 		return r, fmt.Errorf("postgres: resolve: %w", failed(err))
 	}
 	return r, nil
+}
+
+// queueResolve queues what needs ask for. Every answer says which terminal a payment
+// is for; "" says none.
+func queueResolve(b *pgx.Batch, needs decide.Needs, r journal.Resolved) {
+	terminal := func(payment string, t protocol.Identity) {
+		if t.TerminalID != "" {
+			r.Terminals[payment] = t
+		}
+	}
+	if len(needs.Tokens) > 0 {
+		b.Queue(resolveTokens, needs.Tokens).Query(func(rows pgx.Rows) error {
+			return each(rows, func(row pgx.Rows) error {
+				var token, id string
+				var t protocol.Identity
+				err := row.Scan(&token, &id, &t.MerchantID, &t.StoreID, &t.TerminalID)
+				r.Tokens[token] = id
+				terminal(id, t)
+				return err
+			})
+		})
+	}
+	if len(needs.Keys) > 0 {
+		var owners, keys []string
+		for _, k := range needs.Keys {
+			owners, keys = append(owners, k.MerchantID), append(keys, k.TransactionID)
+		}
+		b.Queue(resolveKeys, owners, keys).Query(func(rows pgx.Rows) error {
+			return each(rows, func(row pgx.Rows) error {
+				var key, id string
+				var t protocol.Identity
+				err := row.Scan(&key, &id, &t.MerchantID, &t.StoreID, &t.TerminalID)
+				r.Keys[payment.Key{MerchantID: t.MerchantID, TransactionID: key}] = id
+				terminal(id, t)
+				return err
+			})
+		})
+	}
+	if len(needs.Short) > 0 {
+		m, s, c := shortKeys(needs.Short)
+		b.Queue(resolveShort, m, s, c).Query(func(rows pgx.Rows) error {
+			return each(rows, func(row pgx.Rows) error {
+				var id, code string
+				var t protocol.Identity
+				err := row.Scan(&code, &t.MerchantID, &t.StoreID, &id, &t.TerminalID)
+				r.Short[decide.ShortKey{MerchantID: t.MerchantID, StoreID: t.StoreID, Code: code}] = id
+				terminal(id, t)
+				return err
+			})
+		})
+	}
+	if len(needs.Payments) > 0 {
+		b.Queue(resolvePayments, needs.Payments).Query(func(rows pgx.Rows) error {
+			return each(rows, func(row pgx.Rows) error {
+				var id string
+				var t protocol.Identity
+				err := row.Scan(&id, &t.MerchantID, &t.StoreID, &t.TerminalID)
+				terminal(id, t)
+				return err
+			})
+		})
+	}
 }

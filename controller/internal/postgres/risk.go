@@ -2,7 +2,7 @@ package postgres
 
 import (
 	"context"
-	"time"
+	"fmt"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -12,9 +12,9 @@ import (
 	"github.com/galla-pay/galla/protocol"
 )
 
-// riskCount is the statement that counts at most $3 messages of the party $1
-// from $2 microseconds ago on. Addresses compare lower-cased as ASCII, whatever
-// the database's locale; the indexes have the same expression.
+// riskCount is the statement that counts, for each of the parties $1, at most $3
+// messages from $2 microseconds ago on. Addresses compare lower-cased as ASCII,
+// whatever the database's locale; the indexes have the same expression.
 func riskCount(c risk.Count) (string, error) {
 	r, err := table.NewRiskRows(c)
 	if err != nil {
@@ -22,78 +22,109 @@ func riskCount(c risk.Count) (string, error) {
 	}
 	recent := func(address string) string {
 		return "SELECT FROM " + r.Table + " WHERE lower(" + r.Address + ` COLLATE "C") = ` + address +
-			" AND " + r.At + " > now() - $2::bigint * interval '1 microsecond'" + r.Also + " LIMIT $3"
+			" AND " + r.At + " > now() - $2::bigint * interval '1 microsecond'" + r.Also + riskLimit
 	}
+	messages := recent(`lower(party.name COLLATE "C")`)
 	if c.Of == risk.Merchant {
-		return `SELECT count(*) FROM (SELECT FROM (` + riskPayees + `) AS p
-			CROSS JOIN LATERAL (` + recent("p.address") + ") AS m LIMIT $3) AS n", nil
+		messages = "SELECT FROM (" + riskPayees + ") AS p CROSS JOIN LATERAL (" + recent("p.address") + ") AS m" + riskLimit
 	}
-	return "SELECT count(*) FROM (" + recent(`lower($1::text COLLATE "C")`) + ") AS n", nil
+	return "SELECT i, (SELECT count(*) FROM (" + messages + ") AS n) " + riskParties, nil
 }
 
-// riskPayees are the addresses of the merchant $1; $4 bounds their number.
-const riskPayees = `SELECT lower(vpa) AS address FROM payees WHERE merchant_id = $1 ORDER BY vpa LIMIT $4`
+const (
+	// riskParties are numbered from 1 on, in the order in which they were named.
+	riskParties = "FROM unnest($1::text[]) WITH ORDINALITY AS party (name, i)"
 
-// riskSample is the amounts of the latest $3 payments to $1, as an array of those
-// that succeeded.
-const riskSample = `SELECT coalesce(array_agg(amount), '{}') FROM (
-		SELECT amount, status FROM req_pays
-		WHERE lower(payee_addr COLLATE "C") = lower($1::text COLLATE "C") AND at > now() - $2::bigint * interval '1 microsecond'
-		ORDER BY at DESC LIMIT $3
-	) AS latest WHERE status = 'SUCCESS'`
+	// riskLimit keeps to the index, in its order, whatever is known of the tables. A
+	// limit whose value the planner sees, above the few rows that it expects of a
+	// table that was never analyzed, has it fetch all of a party's messages, of which
+	// there is no end.
+	riskLimit = " LIMIT (SELECT $3::bigint)"
 
-// RiskFacts finds out what risk rules need to know of a message, in one round
-// trip; in none where nothing is needed. payer is empty where the message names
-// none. An unknown party has no messages.
-func (db *DB) RiskFacts(ctx context.Context, needs risk.Needs, payer, payee protocol.VPA, merchantID string) (risk.Facts, error) {
-	facts := risk.NewFacts()
-	parties := table.RiskParties{Payer: payer, Payee: payee, MerchantID: merchantID}
-	if err := parties.Check(); err != nil || needs.Empty() {
-		return facts, err
+	// riskPayees are the addresses of a merchant; $4 bounds their number.
+	riskPayees = `SELECT lower(vpa) AS address FROM payees WHERE merchant_id = party.name COLLATE "C" ORDER BY vpa LIMIT (SELECT $4::bigint)`
+
+	// riskSample is the amounts of the latest $3 payments to each of $1, as an array
+	// of those that succeeded.
+	riskSample = `SELECT i, (SELECT coalesce(array_agg(amount), '{}') FROM (
+			SELECT amount, status FROM req_pays
+			WHERE lower(payee_addr COLLATE "C") = lower(party.name COLLATE "C") AND at > now() - $2::bigint * interval '1 microsecond'
+			ORDER BY at DESC` + riskLimit + `
+		) AS latest WHERE status = 'SUCCESS') ` + riskParties
+)
+
+// RiskFacts finds out what risk rules need to know of messages, in one round trip
+// for all of them; in none where nothing is needed. What several of them need is
+// found out once.
+func (db *DB) RiskFacts(ctx context.Context, about []risk.Question) ([]risk.Facts, error) {
+	round, err := table.NewRiskRound(about)
+	if err != nil {
+		return nil, err
 	}
-	err := db.ask(ctx, "risk facts", func(c *pgxpool.Conn) error {
+	if round.Empty() {
+		return round.Facts(), nil
+	}
+	err = db.ask(ctx, "risk facts", func(c *pgxpool.Conn) error {
 		b := &pgx.Batch{}
-		for _, n := range needs.Counts {
-			if err := queueRiskCount(b, n, parties, facts); err != nil {
+		for _, n := range round.Counts {
+			if err := queueRiskCount(b, n); err != nil {
 				return err
 			}
 		}
-		for _, window := range needs.Samples {
-			queueRiskSample(b, window, payee, facts)
+		for _, s := range round.Samples {
+			queueRiskSample(b, s)
 		}
 		return c.SendBatch(ctx, b).Close()
 	})
-	return facts, err
+	if err != nil {
+		return nil, err
+	}
+	return round.Facts(), nil
 }
 
-func queueRiskCount(b *pgx.Batch, n risk.CountNeed, parties table.RiskParties, facts risk.Facts) error {
+func queueRiskCount(b *pgx.Batch, n *table.RiskCounts) error {
 	query, err := riskCount(n.Count)
-	name := parties.Name(n.Of)
-	if err != nil || name == "" {
+	if err != nil {
 		return err
 	}
-	args := []any{name, n.Window.Microseconds(), n.AtMost}
+	args := []any{n.Names, n.Window.Microseconds(), n.AtMost}
 	if n.Of == risk.Merchant {
 		args = append(args, risk.MaxPayees)
 	}
-	b.Queue(query, args...).QueryRow(func(row pgx.Row) error {
-		var count int64
-		err := row.Scan(&count)
-		facts.Counts[n.Count] = count
-		return err
+	b.Queue(query, args...).Query(func(rows pgx.Rows) error {
+		return each(rows, func(row pgx.Rows) error {
+			var party, count int64
+			if err := row.Scan(&party, &count); err != nil {
+				return err
+			}
+			return inPlace(n.Found, party, count)
+		})
 	})
 	return nil
 }
 
-func queueRiskSample(b *pgx.Batch, window time.Duration, payee protocol.VPA, facts risk.Facts) {
-	b.Queue(riskSample, string(payee), window.Microseconds(), risk.MaxSample).QueryRow(func(row pgx.Row) error {
-		var amounts []int64
-		err := row.Scan(&amounts)
-		sample := make([]protocol.Paise, len(amounts))
-		for i, a := range amounts {
-			sample[i] = protocol.Paise(a)
-		}
-		facts.Samples[window] = sample
-		return err
+func queueRiskSample(b *pgx.Batch, s *table.RiskSamples) {
+	b.Queue(riskSample, s.Payees, s.Window.Microseconds(), risk.MaxSample).Query(func(rows pgx.Rows) error {
+		return each(rows, func(row pgx.Rows) error {
+			var party int64
+			var amounts []int64
+			if err := row.Scan(&party, &amounts); err != nil {
+				return err
+			}
+			sample := make([]protocol.Paise, len(amounts))
+			for i, a := range amounts {
+				sample[i] = protocol.Paise(a)
+			}
+			return inPlace(s.Found, party, sample)
+		})
 	})
+}
+
+// inPlace puts what was found of a party, which are numbered from 1 on.
+func inPlace[T any](found []T, party int64, what T) error {
+	if party < 1 || party > int64(len(found)) {
+		return fmt.Errorf("an answer about party %d of %d", party, len(found))
+	}
+	found[party-1] = what
+	return nil
 }

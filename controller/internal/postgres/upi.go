@@ -3,9 +3,14 @@ package postgres
 import (
 	"context"
 	"errors"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/galla-pay/galla/controller/internal/decide"
 	"github.com/galla-pay/galla/controller/internal/journal"
+	"github.com/galla-pay/galla/controller/internal/journal/table"
 	"github.com/galla-pay/galla/controller/internal/quote"
 )
 
@@ -24,6 +29,32 @@ func (db *DB) Unprocessed(ctx context.Context, limit int) ([]quote.Quote, error)
 		return nil, nil
 	}
 	return all, err
+}
+
+const selectPromises = "SELECT ver_token, org_id, inr_amount_calc FROM qr_validations WHERE ver_token = ANY($1::text[])"
+
+// Promises finds what was promised by quotes, each by its token. Those that do not
+// exist are left out.
+func (db *DB) Promises(ctx context.Context, tokens []string) (found map[string]quote.Promise, err error) {
+	// What cannot be kept cannot be found.
+	tokens = slices.DeleteFunc(slices.Clone(tokens), func(token string) bool { return !table.Keepable(token) })
+	err = db.ask(ctx, "promises", func(c *pgxpool.Conn) error {
+		found = make(map[string]quote.Promise, len(tokens))
+		rows, err := c.Query(ctx, selectPromises, tokens)
+		if err != nil {
+			return err
+		}
+		return each(rows, func(row pgx.Rows) error {
+			var p quote.Promise
+			err := row.Scan(&p.Token, &p.OrgID, &p.Amount)
+			found[p.Token] = p
+			return err
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	return found, nil
 }
 
 // LatestQuote finds the latest quote of a payment, or returns

@@ -57,6 +57,14 @@ type Quote struct {
 	ResponseHash [sha256.Size]byte
 }
 
+// Promise is what a ReqPay has to know of a quote before it is decided, all of it
+// for ever as it was promised: to whom, and for how much.
+type Promise struct {
+	Token  string // "" where there is no such quote
+	OrgID  string
+	Amount protocol.Paise
+}
+
 // INR is the currency of merchants.
 const INR = "INR"
 

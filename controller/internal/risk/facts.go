@@ -32,6 +32,14 @@ type Needs struct {
 // Empty reports whether nothing must be read.
 func (n Needs) Empty() bool { return len(n.Counts)+len(n.Samples) == 0 }
 
+// Question is whom a storage is asked about, and what is to be found out. Payer is
+// "" where the message names none. An unknown party has no messages.
+type Question struct {
+	Needs        Needs
+	Payer, Payee protocol.VPA
+	MerchantID   string // the payee's
+}
+
 // Facts is what a storage found out. What was not found out is none. Addresses
 // compare without regard to case; windows end now by the database's clock.
 type Facts struct {

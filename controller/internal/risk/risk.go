@@ -154,6 +154,9 @@ func (r Rules) All() []Rule { return slices.Clone(r.all) }
 // merchant, this one or its MCC. Until then a rule that names a merchant counts
 // for nobody.
 func (r Rules) For(merchantID, mcc string) Rules {
+	if !slices.ContainsFunc(r.all, func(rule Rule) bool { return !rule.On || rule.narrowed() }) {
+		return r // all of them count for everybody
+	}
 	var mine []Rule
 	for _, rule := range r.all {
 		if rule.narrowed() {

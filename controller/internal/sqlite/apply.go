@@ -60,16 +60,6 @@ func (db *DB) Committed(ctx context.Context, batch journal.BatchID) (bool, error
 	return false, fmt.Errorf("sqlite: batch %x: %w", batch, err)
 }
 
-// Tidy is journal.Storage's. Nothing is partitioned here.
-func (db *DB) Tidy(ctx context.Context) error {
-	return db.writer.transact(ctx, func() error {
-		if err := db.writer.exec(ctx, "DELETE FROM batches WHERE at < ?", now().AddDate(0, 0, -1).UnixMicro()); err != nil {
-			return failed(err)
-		}
-		return nil
-	})
-}
-
 // loaded is a snapshot with the versions of its rows.
 type loaded struct {
 	snap      decide.Snapshot

@@ -160,11 +160,11 @@ func TestAnotherKeyFileIsSeenAtOnce(t *testing.T) {
 	}
 }
 
-func TestTidyForgetsBatchesOfYesterday(t *testing.T) {
+func TestTidyForgetsOldBatches(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "galla.db")
 	db, outsider := openAt(t, path), raw(t, path)
-	for id, age := range map[string]time.Duration{"old": 25 * time.Hour, "young": 23 * time.Hour} {
+	for id, age := range map[string]time.Duration{"old": 61 * time.Minute, "young": 59 * time.Minute} {
 		if _, err := outsider.ExecContext(t.Context(), "INSERT INTO batches VALUES (?, ?)", []byte(id), time.Now().Add(-age).UnixMicro()); err != nil {
 			t.Fatal(err)
 		}

@@ -34,47 +34,41 @@ const riskSample = `SELECT amount FROM (
 		SELECT amount, status FROM req_pays WHERE lower(payee_addr) = lower(?1) AND at > ?2 ORDER BY at DESC LIMIT ?3
 	) WHERE status = 'SUCCESS'`
 
-// RiskFacts finds out what risk rules need to know of a message; nothing is read
-// where nothing is needed. payer is empty where the message names none. An
-// unknown party has no messages.
-func (db *DB) RiskFacts(ctx context.Context, needs risk.Needs, payer, payee protocol.VPA, merchantID string) (risk.Facts, error) {
-	facts := risk.NewFacts()
-	parties := table.RiskParties{Payer: payer, Payee: payee, MerchantID: merchantID}
-	if err := parties.Check(); err != nil || needs.Empty() {
-		return facts, err
+// RiskFacts finds out what risk rules need to know of messages; nothing is read
+// where nothing is needed, and what several of them need is found out once.
+func (db *DB) RiskFacts(ctx context.Context, about []risk.Question) ([]risk.Facts, error) {
+	round, err := table.NewRiskRound(about)
+	if err != nil {
+		return nil, err
 	}
 	at := now()
-	for _, n := range needs.Counts {
+	for _, n := range round.Counts {
 		query, err := riskCount(n.Count)
 		if err != nil {
-			return facts, err
+			return nil, err
 		}
-		name := parties.Name(n.Of)
-		if name == "" {
-			continue
+		for i, name := range n.Names {
+			args := []any{name, at.Add(-n.Window).UnixMicro(), n.AtMost}
+			if n.Of == risk.Merchant {
+				args = append(args, risk.MaxPayees)
+			}
+			if err := db.read.QueryRowContext(ctx, query, args...).Scan(&n.Found[i]); err != nil {
+				return nil, fmt.Errorf("sqlite: risk facts: %w", err)
+			}
 		}
-		args := []any{name, at.Add(-n.Window).UnixMicro(), n.AtMost}
-		if n.Of == risk.Merchant {
-			args = append(args, risk.MaxPayees)
-		}
-		var count int64
-		if err := db.read.QueryRowContext(ctx, query, args...).Scan(&count); err != nil {
-			return facts, fmt.Errorf("sqlite: risk facts: %w", err)
-		}
-		facts.Counts[n.Count] = count
 	}
-	for _, window := range needs.Samples {
-		sample, err := db.riskSample(ctx, payee, at.Add(-window).UnixMicro())
-		if err != nil {
-			return facts, fmt.Errorf("sqlite: risk facts: %w", err)
+	for _, s := range round.Samples {
+		for i, payee := range s.Payees {
+			if s.Found[i], err = db.riskSample(ctx, payee, at.Add(-s.Window).UnixMicro()); err != nil {
+				return nil, fmt.Errorf("sqlite: risk facts: %w", err)
+			}
 		}
-		facts.Samples[window] = sample
 	}
-	return facts, nil
+	return round.Facts(), nil
 }
 
-func (db *DB) riskSample(ctx context.Context, payee protocol.VPA, from int64) ([]protocol.Paise, error) {
-	rows, err := db.read.QueryContext(ctx, riskSample, string(payee), from, risk.MaxSample)
+func (db *DB) riskSample(ctx context.Context, payee string, from int64) ([]protocol.Paise, error) {
+	rows, err := db.read.QueryContext(ctx, riskSample, payee, from, risk.MaxSample)
 	if err != nil {
 		return nil, err
 	}

@@ -3,9 +3,12 @@ package sqlite
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 
 	"github.com/galla-pay/galla/controller/internal/decide"
 	"github.com/galla-pay/galla/controller/internal/journal"
+	"github.com/galla-pay/galla/controller/internal/journal/table"
 	"github.com/galla-pay/galla/controller/internal/quote"
 )
 
@@ -18,6 +21,25 @@ func (db *DB) Unprocessed(ctx context.Context, limit int) ([]quote.Quote, error)
 		return nil, nil
 	}
 	return all, err
+}
+
+// Promises finds what was promised by quotes, each by its token. Those that do not
+// exist are left out.
+func (db *DB) Promises(ctx context.Context, tokens []string) (map[string]quote.Promise, error) {
+	// What cannot be kept cannot be found.
+	tokens = slices.DeleteFunc(slices.Clone(tokens), func(token string) bool { return !table.Keepable(token) })
+	found := map[string]quote.Promise{}
+	err := each(ctx, db.read.QueryContext, `SELECT ver_token, org_id, inr_amount_calc FROM json_each(?) AS need CROSS JOIN qr_validations
+		ON ver_token = need.value`, tokens, func(row scanner) error {
+		var p quote.Promise
+		err := row.Scan(&p.Token, &p.OrgID, &p.Amount)
+		found[p.Token] = p
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("sqlite: promises: %w", err)
+	}
+	return found, nil
 }
 
 // LatestQuote finds the latest quote of a payment, or returns

@@ -14,37 +14,36 @@ import (
 )
 
 // RiskFacts reads every row there is.
-func (m *Memory) RiskFacts(ctx context.Context, needs risk.Needs, payer, payee protocol.VPA, merchantID string) (risk.Facts, error) {
+func (m *Memory) RiskFacts(ctx context.Context, about []risk.Question) ([]risk.Facts, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	facts, now := risk.NewFacts(), m.now()
-	parties := table.RiskParties{Payer: payer, Payee: payee, MerchantID: merchantID}
-	if err := parties.Check(); err != nil || needs.Empty() {
-		return facts, err
+	round, err := table.NewRiskRound(about)
+	if err != nil {
+		return nil, err
 	}
-	if err := ctx.Err(); err != nil {
-		return facts, err
+	if err := ctx.Err(); err != nil && !round.Empty() {
+		return nil, err
 	}
-	for _, n := range needs.Counts {
-		if _, err := table.NewRiskRows(n.Count); err != nil {
-			return facts, err
-		}
-		if parties.Name(n.Of) != "" {
-			facts.Counts[n.Count] = min(m.riskCount(n.Count, parties, now.Add(-n.Window)), n.AtMost)
+	now := m.now()
+	for _, c := range round.Counts {
+		for i, name := range c.Names {
+			c.Found[i] = min(m.riskCount(c.Count, name, now.Add(-c.Window)), c.AtMost)
 		}
 	}
-	for _, window := range needs.Samples {
-		facts.Samples[window] = m.riskSample(payee, now.Add(-window))
+	for _, s := range round.Samples {
+		for i, payee := range s.Payees {
+			s.Found[i] = m.riskSample(protocol.VPA(payee), now.Add(-s.Window))
+		}
 	}
-	return facts, nil
+	return round.Facts(), nil
 }
 
-func (m *Memory) riskCount(c risk.Count, parties table.RiskParties, from time.Time) (n int64) {
-	addresses := []string{strings.ToLower(parties.Name(c.Of))}
+func (m *Memory) riskCount(c risk.Count, party string, from time.Time) (n int64) {
+	addresses := []string{strings.ToLower(party)}
 	if c.Of == risk.Merchant {
 		addresses = nil
 		for _, p := range m.directory.Payees {
-			if p.MerchantID == parties.MerchantID {
+			if p.MerchantID == party {
 				addresses = append(addresses, strings.ToLower(string(p.VPA)))
 			}
 		}

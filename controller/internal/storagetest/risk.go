@@ -1,6 +1,7 @@
 package storagetest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,7 +21,7 @@ import (
 // RiskStorage is a storage that finds out what risk rules need to know.
 type RiskStorage interface {
 	Storage
-	RiskFacts(ctx context.Context, needs risk.Needs, payer, payee protocol.VPA, merchantID string) (risk.Facts, error)
+	RiskFacts(ctx context.Context, about []risk.Question) ([]risk.Facts, error)
 }
 
 // RunRisk runs the contract of the facts of risk rules. open makes a storage that
@@ -41,6 +42,7 @@ func RunRisk(t *testing.T, open func(t *testing.T) RiskStorage) {
 		{"what is not needed is not read", riskNotNeeded},
 		{"what cannot be kept or counted is refused", riskBad},
 		{"the built-in rules can all be asked for", riskBuiltin},
+		{"questions that are asked together are answered each", riskTogether},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -65,11 +67,20 @@ func (b riskBench) facts(t *testing.T, needs risk.Needs) risk.Facts {
 
 func (b riskBench) factsOf(t *testing.T, needs risk.Needs, payer, payee protocol.VPA, merchantID string) risk.Facts {
 	t.Helper()
-	f, err := b.risk.RiskFacts(t.Context(), needs, payer, payee, merchantID)
+	f, err := b.ask(t.Context(), needs, payer, payee, merchantID)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return f
+}
+
+// ask asks one question.
+func (b riskBench) ask(ctx context.Context, needs risk.Needs, payer, payee protocol.VPA, merchantID string) (risk.Facts, error) {
+	all, err := b.risk.RiskFacts(ctx, []risk.Question{{Needs: needs, Payer: payer, Payee: payee, MerchantID: merchantID}})
+	if err != nil || len(all) != 1 {
+		return risk.Facts{}, cmp.Or(err, fmt.Errorf("%d answers to one question", len(all)))
+	}
+	return all[0], nil
 }
 
 // count asks for one count, up to 100.
@@ -308,11 +319,11 @@ func riskNotNeeded(t *testing.T, b riskBench) {
 	over, cancel := context.WithCancel(t.Context())
 	cancel()
 	off := risk.Rules{}.For(merchantA, "5411").Needs(risk.Payment)
-	if f, err := b.risk.RiskFacts(over, off, riskPayer, riskPayee, merchantA); err != nil || len(f.Counts)+len(f.Samples) != 0 {
+	if f, err := b.ask(over, off, riskPayer, riskPayee, merchantA); err != nil || len(f.Counts)+len(f.Samples) != 0 {
 		t.Errorf("%+v, %v; want nothing, without a question to the database", f, err)
 	}
 	on := risk.Builtin().For(merchantA, "5411").Needs(risk.Payment)
-	if _, err := b.risk.RiskFacts(over, on, riskPayer, riskPayee, merchantA); !errors.Is(err, context.Canceled) {
+	if _, err := b.ask(over, on, riskPayer, riskPayee, merchantA); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v, want context.Canceled", err)
 	}
 	// A validation names no payer.
@@ -327,7 +338,7 @@ func riskBad(t *testing.T, b riskBench) {
 	needs := oneCount(risk.Count{What: risk.Payments, Of: risk.Payee, Window: time.Hour}, 1)
 	for _, text := range []string{"a\x00b@upi", "\xff@upi"} {
 		for _, p := range [][3]string{{text, riskPayee, merchantA}, {riskPayer, text, merchantA}, {riskPayer, riskPayee, text}} {
-			if _, err := b.risk.RiskFacts(t.Context(), needs, protocol.VPA(p[0]), protocol.VPA(p[1]), p[2]); !errors.Is(err, journal.ErrText) {
+			if _, err := b.ask(t.Context(), needs, protocol.VPA(p[0]), protocol.VPA(p[1]), p[2]); !errors.Is(err, journal.ErrText) {
 				t.Errorf("%q: %v, want ErrText", p, err)
 			}
 		}
@@ -338,7 +349,7 @@ func riskBad(t *testing.T, b riskBench) {
 		{What: risk.Payments, Of: "bank", Window: time.Hour},
 		{},
 	} {
-		if f, err := b.risk.RiskFacts(t.Context(), oneCount(c, 1), riskPayer, riskPayee, merchantA); err == nil {
+		if f, err := b.ask(t.Context(), oneCount(c, 1), riskPayer, riskPayee, merchantA); err == nil {
 			t.Errorf("%v was counted: %+v", c, f)
 		}
 	}
@@ -362,4 +373,52 @@ func riskBuiltin(t *testing.T, b riskBench) {
 	if validation := rules.Judge(risk.Validation, 24500, b.facts(t, rules.Needs(risk.Validation))); validation.Score != 0 {
 		t.Errorf("of the validation is said %+v", validation)
 	}
+}
+
+// riskTogether: whoever is asked about beside others is told what he is told
+// alone, also where two ask the same, for different numbers or about nobody.
+func riskTogether(t *testing.T, b riskBench) {
+	now := b.now(t)
+	b.payees(t, "shop@upi", "stall@upi")
+	b.paid(t, now, time.Minute, 3, decide.ReqPay{Payer: "asha@upi", Payee: "shop@upi", Amount: 300})
+	b.paid(t, now, time.Minute, 5, decide.ReqPay{Payer: "ravi@upi", Payee: "stall@upi", Amount: 500, Status: "FAILED"})
+	b.paid(t, now, time.Hour, 7, decide.ReqPay{Payer: "ravi@upi", Payee: "shop@upi", Amount: 700})
+	b.validated(t, now, time.Second, 4, "shop@upi")
+	payments, validations := risk.Builtin().Needs(risk.Payment), risk.Builtin().Needs(risk.Validation)
+	var wide risk.Needs
+	for _, c := range everyCount(2 * time.Hour) {
+		wide.Counts = append(wide.Counts, risk.CountNeed{Count: c, AtMost: 6})
+	}
+	wide.Samples = []time.Duration{time.Minute / 2, 2 * time.Hour}
+	var about []risk.Question
+	for _, needs := range []risk.Needs{payments, validations, wide, {}} {
+		for _, who := range [][3]string{
+			{"asha@upi", "shop@upi", merchantA}, {"ravi@upi", "shop@upi", merchantA}, {"", "stall@upi", merchantA},
+			{"ASHA@upi", "Shop@upi", merchantA}, {"asha@upi", "nobody@upi", "nobody"}, {"", "", ""}, {"asha@upi", "shop@upi", merchantA},
+		} {
+			about = append(about, risk.Question{Needs: needs, Payer: protocol.VPA(who[0]), Payee: protocol.VPA(who[1]), MerchantID: who[2]})
+		}
+	}
+	together, err := b.risk.RiskFacts(t.Context(), about)
+	if err != nil || len(together) != len(about) {
+		t.Fatalf("%d answers to %d questions, %v", len(together), len(about), err)
+	}
+	for i, q := range about {
+		same(t, fmt.Sprintf("question %d", i), sortedFacts(together[i]), sortedFacts(b.factsOf(t, q.Needs, q.Payer, q.Payee, q.MerchantID)))
+	}
+	if got := together[1].Counts[payments.Counts[0].Count]; got != 5 {
+		t.Errorf("ravi has %d payments, want 5", got)
+	}
+	if none, err := b.risk.RiskFacts(t.Context(), nil); err != nil || len(none) != 0 {
+		t.Errorf("asked nothing: %v %v", none, err)
+	}
+}
+
+// sortedFacts are facts with their samples in order, which is nobody's promise.
+func sortedFacts(f risk.Facts) risk.Facts {
+	sorted := risk.Facts{Counts: f.Counts, Samples: map[time.Duration][]protocol.Paise{}}
+	for window, sample := range f.Samples {
+		sorted.Samples[window] = slices.Sorted(slices.Values(sample))
+	}
+	return sorted
 }

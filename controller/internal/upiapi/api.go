@@ -10,11 +10,11 @@
 package upiapi
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/ecdsa"
 	"errors"
-	"io"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -24,6 +24,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/galla-pay/galla/controller/internal/decide"
+	"github.com/galla-pay/galla/controller/internal/gather"
 	"github.com/galla-pay/galla/controller/internal/journal"
 	"github.com/galla-pay/galla/controller/internal/merchant"
 	"github.com/galla-pay/galla/controller/internal/payment"
@@ -41,8 +42,9 @@ type Reader interface {
 	// PaymentByID finds a payment by our id; journal.ErrNotFound when there is
 	// none.
 	PaymentByID(ctx context.Context, id string) (payment.Payment, error)
-	// Quote finds a quote by its token; journal.ErrNotFound when there is none.
-	Quote(ctx context.Context, token string) (quote.Quote, error)
+	// Promises finds what was promised by quotes, each by its token. Those that do
+	// not exist are left out, whatever their tokens are.
+	Promises(ctx context.Context, tokens []string) (map[string]quote.Promise, error)
 }
 
 // Config is what the door needs.
@@ -115,8 +117,9 @@ type Metrics interface {
 // messages that it holds.
 type API struct {
 	Config
-	holder *holder
-	pinned upixml.Pinned
+	holder   *holder
+	pinned   upixml.Pinned
+	promises *gather.Gather[string, quote.Promise] // by token
 }
 
 // New makes the door.
@@ -127,7 +130,14 @@ func New(c Config) *API {
 	if c.Metrics == nil {
 		c.Metrics = unmeasured{}
 	}
-	return &API{Config: c, holder: newHolder(c)}
+	return &API{Config: c, holder: newHolder(c), promises: gather.New(func(ctx context.Context, tokens []string) ([]quote.Promise, error) {
+		found, err := c.Reader.Promises(ctx, tokens)
+		promises := make([]quote.Promise, len(tokens))
+		for i, token := range tokens {
+			promises[i] = found[token]
+		}
+		return promises, err
+	})}
 }
 
 func (c *Config) traced(message string, code decide.Code, paymentID string, began time.Time) {
@@ -159,11 +169,24 @@ func (a *API) Register(r gin.IRouter) {
 
 // read returns the whole message, or an error that is answered BR.
 func read(c *gin.Context) ([]byte, error) {
-	doc, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, MaxBody))
-	if err != nil {
+	// Room for what the sender says that comes, and for the end of it to be seen.
+	room := min(max(c.Request.ContentLength, 0), MaxBody) + bytes.MinRead
+	doc := bytes.NewBuffer(make([]byte, 0, room))
+	if _, err := doc.ReadFrom(http.MaxBytesReader(c.Writer, c.Request.Body, MaxBody)); err != nil {
 		return nil, &upixml.Error{Code: string(decide.CodeBadRequest), Message: "the message is larger than 64 KiB or was cut off"}
 	}
-	return doc, nil
+	return doc.Bytes(), nil
+}
+
+// verified reads the part of doc that may be believed: what its organisation signed,
+// or all of it, which was read already, where an unsigned message will do. Nothing
+// else is used from there on.
+func verified[M any](a *API, c *gin.Context, doc []byte, orgID string, message M, parse func([]byte) (M, error)) (M, error) {
+	signed, err := a.verify(c, doc, orgID)
+	if err != nil || c.GetBool(unsignedKey) {
+		return message, err
+	}
+	return parse(signed)
 }
 
 // verify returns the part of doc that may be believed: what its organisation
@@ -220,7 +243,8 @@ func (a *API) failed(c *gin.Context, err error, msgID, txnID string, dialect upi
 	f.code = decide.CodeInternalError
 	f.status, f.message = f.code.HTTPStatus(), f.code.Meaning()
 	switch {
-	case errors.Is(err, journal.ErrBusy), errors.Is(err, journal.ErrUnavailable), errors.Is(err, journal.ErrClosed):
+	case errors.Is(err, journal.ErrBusy), errors.Is(err, journal.ErrUnavailable),
+		errors.Is(err, journal.ErrAway), errors.Is(err, journal.ErrClosed):
 		c.Header("Retry-After", "1")
 		f.status = http.StatusServiceUnavailable
 	default:

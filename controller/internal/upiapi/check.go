@@ -38,12 +38,7 @@ func (a *API) readCheck(c *gin.Context) (req upixml.ReqChkTxn, d decide.Check, e
 	if req, err = upixml.ParseReqChkTxn(doc); err != nil {
 		return req, d, err
 	}
-	signed, err := a.verify(c, doc, req.OrgID)
-	if err != nil {
-		return req, d, err
-	}
-	// Only what was signed is read from here on.
-	if req, err = upixml.ParseReqChkTxn(signed); err != nil {
+	if req, err = verified(a, c, doc, req.OrgID, req, upixml.ParseReqChkTxn); err != nil {
 		return req, d, err
 	}
 	blank := upixml.RespChkTxn{

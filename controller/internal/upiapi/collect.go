@@ -49,12 +49,7 @@ func (a *API) readCollectResult(c *gin.Context) (req upixml.ReqCollectResult, d 
 	if req.OrgID != a.OrgID {
 		return req, d, badSignature("the organisation is not the one that collects for us")
 	}
-	signed, err := a.verify(c, doc, req.OrgID)
-	if err != nil {
-		return req, d, err
-	}
-	// Only what was signed is read from here on.
-	if req, err = upixml.ParseReqCollectResult(signed); err != nil {
+	if req, err = verified(a, c, doc, req.OrgID, req, upixml.ParseReqCollectResult); err != nil {
 		return req, d, err
 	}
 	fee, err := a.feeOf(c.Request.Context(), req.OrgTxnID)

@@ -83,11 +83,11 @@ func (f failing) PaymentByID(ctx context.Context, id string) (payment.Payment, e
 	return f.Reader.PaymentByID(ctx, id)
 }
 
-func (f failing) Quote(ctx context.Context, token string) (quote.Quote, error) {
-	if token == "FAILS" {
-		return quote.Quote{}, errors.New("the disk is on fire")
+func (f failing) Promises(ctx context.Context, tokens []string) (map[string]quote.Promise, error) {
+	if slices.Contains(tokens, "FAILS") {
+		return nil, errors.New("the disk is on fire")
 	}
-	return f.Reader.Quote(ctx, token)
+	return f.Reader.Promises(ctx, tokens)
 }
 
 // TestTable62 is PRD 6.2, scenario by scenario: code, amount, settlement.

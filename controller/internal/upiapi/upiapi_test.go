@@ -48,7 +48,7 @@ func open(t testing.TB, house *doortest.House, change func(*upiapi.Config)) *doo
 	gin.SetMode(gin.ReleaseMode)
 	r := gin.New()
 	c := upiapi.Config{
-		Journal: house.Journal, Reader: house.Storage, Directory: house.Directory, LinkKey: &house.LinkKey.PublicKey,
+		Journal: house.Journal, Reader: house.Storage.(upiapi.Reader), Directory: house.Directory, LinkKey: &house.LinkKey.PublicKey,
 		OrgID: "MER101", Sandbox: true, Log: house.Log,
 	}
 	change(&c)

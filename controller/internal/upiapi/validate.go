@@ -55,12 +55,7 @@ func (a *API) readValidate(c *gin.Context) (req upixml.ReqValQr, d decide.Valida
 	if req, err = upixml.ParseReqValQr(doc); err != nil {
 		return req, d, err
 	}
-	signed, err := a.verify(c, doc, req.OrgID)
-	if err != nil {
-		return req, d, err
-	}
-	// Only what was signed is read from here on.
-	if req, err = upixml.ParseReqValQr(signed); err != nil {
+	if req, err = verified(a, c, doc, req.OrgID, req, upixml.ParseReqValQr); err != nil {
 		return req, d, err
 	}
 	// PRD 5.1 step 3: Extract the message ID, the merchant and the amount.
