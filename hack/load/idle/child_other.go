@@ -1,0 +1,7 @@
+//go:build unix && !linux
+
+package idle
+
+import "syscall"
+
+func childAttr() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }

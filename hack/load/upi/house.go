@@ -1,0 +1,246 @@
+package upi
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/galla-pay/galla/hack/testservers"
+)
+
+// house is what is measured: a controller in a process of its own, with its sandbox,
+// on a PostgreSQL that syncs. Or somebody else's, of which only the address is known.
+type house struct {
+	addr    string // host:port of the HTTP API
+	profile string // URL of its profiles, "" for none
+	server  int    // process ids; 0: not known
+	data    int
+	about   string
+
+	stop []func() // in order
+}
+
+// Settings of PostgreSQL that an operator makes on any machine; all others are as
+// testservers has them, with fsync.
+var settings = []string{"shared_buffers=512MB", "max_wal_size=4GB"}
+
+const (
+	startLimit = 90 * time.Second // under full load
+	stopLimit  = 20 * time.Second // then it is killed
+)
+
+// openHouse starts both. With profiled the controller serves its profiles, which
+// cost it a little; with a certificate (PEM) MER101's messages may be signed by its
+// key. binary is a controller that is built already; "": it is built.
+func openHouse(ctx context.Context, binary string, profiled bool, certificate []byte) (h *house, err error) {
+	h = &house{}
+	defer func() {
+		if err != nil {
+			h.close()
+		}
+	}()
+	dir, err := os.MkdirTemp("", "galla-load-")
+	if err != nil {
+		return h, err
+	}
+	h.stop = append(h.stop, func() { _ = os.RemoveAll(dir) })
+	if binary == "" {
+		if binary, err = build(ctx, dir); err != nil {
+			return h, err
+		}
+	}
+	options := make([]testservers.PostgresOption, len(settings))
+	for i, s := range settings {
+		name, value, _ := strings.Cut(s, "=")
+		options[i] = testservers.WithSetting(name, value)
+	}
+	postgres, err := testservers.StartPostgres(ctx, "", options...)
+	if err != nil {
+		return h, err
+	}
+	h.stop = append(h.stop, postgres.Stop)
+	if err := postgres.Exec(ctx, "postgres", "CREATE DATABASE load"); err != nil {
+		return h, err
+	}
+	database := []string{"--database", postgres.DSN("load"), "--seal-key-file", filepath.Join(dir, "seal.key")}
+	if certificate != nil {
+		if err := register(ctx, binary, dir, database, certificate); err != nil {
+			return h, err
+		}
+	}
+	args := append([]string{"serve", "--sandbox", "--listen", "127.0.0.1:0", "--mqtt-listen", "127.0.0.1:0", "--log-format", "json"}, database...)
+	if profiled {
+		args = append(args, "--pprof-listen", "127.0.0.1:0")
+	}
+	if err := h.serve(ctx, exec.Command(binary, args...), profiled); err != nil {
+		return h, err
+	}
+	h.data, err = childNamed("postgres")
+	h.about = fmt.Sprintf("galla-controller --sandbox on PostgreSQL (fsync on, %s), %d cores, load beside it", strings.Join(settings, ", "), runtime.NumCPU())
+	return h, err
+}
+
+// build makes the controller of the workspace that we stand in.
+func build(ctx context.Context, dir string) (string, error) {
+	root, err := os.Getwd()
+	for ; err == nil; root = filepath.Dir(root) {
+		if _, err := os.Stat(filepath.Join(root, "go.work")); err == nil {
+			break
+		}
+		if root == filepath.Dir(root) {
+			return "", errors.New("run it inside the repository, which it builds the controller of")
+		}
+	}
+	if err != nil {
+		return "", err
+	}
+	binary := filepath.Join(dir, "galla-controller")
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", binary, "./controller/cmd/galla-controller")
+	cmd.Dir = root
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build the controller: %w\n%s", err, out)
+	}
+	return binary, nil
+}
+
+// register gives MER101 a certificate before the controller reads who there is.
+func register(ctx context.Context, binary, dir string, database []string, certificate []byte) error {
+	file := filepath.Join(dir, "load.pem")
+	if err := os.WriteFile(file, certificate, 0o600); err != nil {
+		return err
+	}
+	for _, args := range [][]string{{"migrate", "--sandbox"}, {"organisation", "add-certificate", "MER101", file}} {
+		if out, err := exec.CommandContext(ctx, binary, append(args, database...)...).CombinedOutput(); err != nil {
+			return fmt.Errorf("galla-controller %s: %w\n%s", args[0], err, out)
+		}
+	}
+	return nil
+}
+
+// serve starts the controller and waits until it says where it listens.
+func (h *house) serve(ctx context.Context, cmd *exec.Cmd, profiled bool) error {
+	ctx, cancel := context.WithTimeout(ctx, startLimit)
+	defer cancel()
+	log, err := cmd.StderrPipe()
+	if err != nil {
+		return err
+	}
+	cmd.SysProcAttr = childAttr()
+	started, ended := make(chan error, 1), make(chan struct{})
+	go func() {
+		// Linux ends the child with the thread that started it, so that one has to
+		// stay: a load that is killed leaves no controller behind.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		if err := cmd.Start(); err != nil {
+			started <- err
+			return
+		}
+		started <- nil
+		<-ended // of its log, after which it may be waited for
+		_ = cmd.Wait()
+	}()
+	if err := <-started; err != nil {
+		return err
+	}
+	lines := &logged{found: make(chan struct{}), profiled: profiled}
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		lines.read(log)
+		close(ended)
+	}()
+	h.stop = append([]func(){func() {
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+		late := time.AfterFunc(stopLimit, func() { _ = cmd.Process.Kill() })
+		<-over
+		late.Stop()
+	}}, h.stop...)
+	select {
+	case <-lines.found:
+		h.addr, h.profile, h.server = lines.listen, lines.url, cmd.Process.Pid
+		return nil
+	case <-over:
+		return fmt.Errorf("the controller ended at once:\n%s", lines.last())
+	case <-ctx.Done():
+		return fmt.Errorf("the controller did not say where it listens: %w\n%s", ctx.Err(), lines.last())
+	}
+}
+
+// logged reads the controller's log in JSON.
+type logged struct {
+	profiled    bool
+	found       chan struct{} // closed when all addresses are known
+	listen, url string
+
+	mu   sync.Mutex
+	tail [][]byte
+}
+
+func (l *logged) read(log io.Reader) {
+	for lines := bufio.NewScanner(log); lines.Scan(); {
+		l.mu.Lock()
+		if l.tail = append(l.tail, bytes.Clone(lines.Bytes())); len(l.tail) > 10 {
+			l.tail = l.tail[1:]
+		}
+		l.mu.Unlock()
+		var line struct{ Msg, Listen, URL string }
+		if json.Unmarshal(lines.Bytes(), &line) != nil {
+			continue
+		}
+		known := l.known()
+		switch line.Msg {
+		case "serving":
+			l.listen = line.Listen
+		case "profiles":
+			l.url = line.URL
+		}
+		if !known && l.known() {
+			close(l.found)
+		}
+	}
+	_, _ = io.Copy(io.Discard, log) // after a line that is too long
+}
+
+func (l *logged) known() bool { return l.listen != "" && (l.url != "" || !l.profiled) }
+
+// last are the last lines, for an error.
+func (l *logged) last() []byte {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return bytes.Join(l.tail, []byte("\n"))
+}
+
+// childNamed finds a child of ours by its program's name.
+func childNamed(name string) (int, error) {
+	all, err := processes()
+	if err != nil {
+		return 0, err
+	}
+	for pid, p := range all {
+		if p.name == name && p.parent == os.Getpid() {
+			return pid, nil
+		}
+	}
+	return 0, fmt.Errorf("no child is called %s", name)
+}
+
+// close stops what openHouse started.
+func (h *house) close() {
+	for i := range h.stop {
+		h.stop[i]()
+	}
+	h.stop = nil
+}
