@@ -3,6 +3,7 @@ package main
 import (
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestParse(t *testing.T) {
@@ -60,7 +61,7 @@ func TestJudge(t *testing.T) {
 		{"somebody else was busy", row{Ours: a, Goal: 5}, []float64{9}, nil, noise{Others: .16}, noisy, "<= 5"},
 		{"a count does not care", row{Ours: figure{"BenchmarkC", "allocs/op"}, Goal: 5}, nil, nil, noise{Others: .9}, ok, "<= 5"},
 	} {
-		got, err := judge(tt.row, samples{a: tt.a, b: tt.b, figure{"BenchmarkC", "allocs/op"}: {3}}, tt.noise)
+		got, err := judge(tt.row, []round{{samples{a: tt.a, b: tt.b, figure{"BenchmarkC", "allocs/op"}: {3}}, tt.noise}})
 		if err != nil || got.Verdict != tt.verdict || got.Goal != tt.goal || (got.Ratio == nil) != (tt.row.Ref == figure{}) {
 			t.Errorf("%s: %+v, %v", tt.name, got, err)
 		}
@@ -70,9 +71,85 @@ func TestJudge(t *testing.T) {
 		"the reference is missing": {a: {1}},
 		"the reference is 0":       {a: {1}, b: {0}},
 	} {
-		if got, err := judge(row{Ours: a, Ref: b}, taken, noise{}); err == nil {
+		if got, err := judge(row{Ours: a, Ref: b}, []round{{samples: taken}}); err == nil {
 			t.Errorf("%s: %+v", name, got)
 		}
+	}
+}
+
+// TestNoisyRounds: a row is judged by its quiet rounds where at least half were, and
+// not judged where not.
+func TestNoisyRounds(t *testing.T) {
+	t.Parallel()
+	a, beside := figure{"BenchmarkA", "ns/op"}, figure{"BenchmarkA/x", "knee/s"}
+	took := func(value float64, others float64) round {
+		return round{samples{a: {value}, beside: {10 * value}}, noise{Others: others}}
+	}
+	for _, tt := range []struct {
+		name    string
+		rounds  []round
+		verdict verdict
+		value   float64
+		counted int
+		left    int
+		worst   float64
+	}{
+		{"all quiet", []round{took(1, .01), took(3, .05), took(2, 0)}, ok, 2, 3, 0, .05},
+		{"one noisy is left out", []round{took(1, .01), took(99, .5), took(3, 0)}, ok, 2, 2, 1, .01},
+		{"half of them", []round{took(7, .01), took(99, .5)}, short, 7, 1, 1, .01},
+		{"most of them", []round{took(1, .01), took(99, .5), took(98, .6)}, noisy, 98, 3, 0, .6},
+	} {
+		got, err := judge(row{Ours: a, Goal: 5, Notes: []figure{beside, {"BenchmarkA", "nobody tells"}}}, tt.rounds)
+		if err != nil || got.Verdict != tt.verdict || got.Value != tt.value || got.Rounds != tt.counted || got.Noisy != tt.left || got.Noise.Others != tt.worst {
+			t.Errorf("%s: %+v, %v", tt.name, got, err)
+		}
+		if want := "x " + number(10*tt.value) + " knee/s"; got.beside() != want {
+			t.Errorf("%s: beside it stands %q, want %q", tt.name, got.beside(), want)
+		}
+	}
+}
+
+// TestRoundsOfARow: a row that takes long may ask for fewer rounds than the others,
+// never for more.
+func TestRoundsOfARow(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ own, all, want int }{{0, 3, 3}, {1, 3, 1}, {2, 1, 1}} {
+		if got := (row{Rounds: tt.own}).rounds(tt.all); got != tt.want {
+			t.Errorf("%d of %d rounds: %d, want %d", tt.own, tt.all, got, tt.want)
+		}
+	}
+}
+
+// TestRowsShareARun: rows of one benchmark are measured by one run of it, where they
+// ask for the same number of rounds.
+func TestRowsShareARun(t *testing.T) {
+	t.Parallel()
+	asked := map[string]int{}
+	for _, r := range rows() {
+		if before, there := asked[r.run()]; there && before != r.rounds(100) {
+			t.Errorf("%s shares its run, and asks for %d rounds instead of %d", r.Name, r.rounds(100), before)
+		}
+		asked[r.run()] = r.rounds(100)
+	}
+	a := row{Package: "p", Bench: "b"}
+	for _, other := range []row{{Package: "q", Bench: "b"}, {Package: "p", Bench: "c"}, {Package: "p", Bench: "b", Once: true}} {
+		if a.run() == other.run() {
+			t.Errorf("%+v and %+v share a run", a, other)
+		}
+	}
+}
+
+// TestSetting: the head of the table says what the run was made on.
+func TestSetting(t *testing.T) {
+	t.Parallel()
+	line := setting(t.Context(), time.Date(2026, 11, 22, 23, 4, 5, 0, time.UTC)).String()
+	for _, want := range []string{"machine: ", " cores, ", "; date: 2026-11-22 23:04 UTC; go: 1.", "; postgresql: "} {
+		if !strings.Contains(line, want) {
+			t.Errorf("%q does not hold %q", line, want)
+		}
+	}
+	if strings.Contains(line, "\n") {
+		t.Errorf("more than one line: %q", line)
 	}
 }
 

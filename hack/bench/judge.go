@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 )
 
 // verdict is what a row comes to.
@@ -27,16 +28,76 @@ type result struct {
 	Ratio   *float64 `json:"ratio"`
 	Goal    string   `json:"goal"` // ">= 4"
 	Verdict verdict  `json:"verdict"`
-	Noise   noise    `json:"noise"`
+	// Rounds is how many rounds the figures are the medians of, Noisy how many
+	// were left out.
+	Rounds int `json:"rounds"`
+	Noisy  int `json:"noisy"`
+	// Noise is the worst of those that count.
+	Noise noise `json:"noise"`
+	// Beside are the row's notes, by unit.
+	Beside []beside `json:"beside,omitempty"`
 }
 
-// judge compares the medians of what was measured.
-func judge(r row, taken samples, n noise) (result, error) {
-	ours, ref := taken[r.Ours], taken[r.Ref]
+// beside is a figure that is shown with a row and not judged.
+type beside struct {
+	Bench string  `json:"bench"`
+	Unit  string  `json:"unit"`
+	Value float64 `json:"value"`
+}
+
+// beside writes the notes on one line.
+func (r result) beside() string {
+	var all []string
+	for _, b := range r.Beside {
+		_, part, _ := strings.Cut(b.Bench, "/")
+		all = append(all, strings.TrimSpace(part+" "+number(b.Value)+" "+b.Unit))
+	}
+	return strings.Join(all, ", ")
+}
+
+// round is one round of a row.
+type round struct {
+	samples
+	noise
+}
+
+// noisy reports whether a round says nothing of the row: somebody else was there,
+// and what is measured depends on it.
+func (r row) noisy(n noise) bool { return n.tooMuch() && !counted(r.Ours.Unit) }
+
+// quiet counts the rounds that say something.
+func (r row) quiet(taken []round) int {
+	n := 0
+	for _, one := range taken {
+		if !r.noisy(one.noise) {
+			n++
+		}
+	}
+	return n
+}
+
+// judge compares the medians of the quiet rounds. Where fewer than half of the
+// rounds were quiet, it takes all, and the verdict is that it was too noisy.
+func judge(r row, taken []round) (result, error) {
+	one := result{Name: r.Name, Unit: r.Ours.Unit, Verdict: short}
+	tooNoisy := 2*r.quiet(taken) < len(taken)
+	all := samples{}
+	for _, t := range taken {
+		if !tooNoisy && r.noisy(t.noise) {
+			one.Noisy++
+			continue
+		}
+		one.Rounds++
+		one.Noise.worse(t.noise)
+		for f, values := range t.samples {
+			all[f] = append(all[f], values...)
+		}
+	}
+	ours, ref := all[r.Ours], all[r.Ref]
 	if len(ours) == 0 || r.Ref != (figure{}) && len(ref) == 0 {
 		return result{}, fmt.Errorf("%s: the benchmarks do not tell %v and %v", r.Name, r.Ours, r.Ref)
 	}
-	one := result{Name: r.Name, Value: median(ours), Unit: r.Ours.Unit, Noise: n, Verdict: short}
+	one.Value = median(ours)
 	judged := one.Value
 	if r.Ref != (figure{}) {
 		reference := median(ref)
@@ -46,6 +107,11 @@ func judge(r row, taken samples, n noise) (result, error) {
 		judged = one.Value / reference
 		one.Reference, one.Ratio = &reference, &judged
 	}
+	for _, note := range r.Notes {
+		if values := all[note]; len(values) > 0 {
+			one.Beside = append(one.Beside, beside{note.Bench, note.Unit, median(values)})
+		}
+	}
 	sign := "<="
 	met := judged <= r.Goal
 	if r.AtLeast {
@@ -53,7 +119,7 @@ func judge(r row, taken samples, n noise) (result, error) {
 	}
 	one.Goal = sign + " " + number(&r.Goal)
 	switch {
-	case n.tooMuch() && !counted(r.Ours.Unit):
+	case tooNoisy:
 		one.Verdict = noisy
 	case met:
 		one.Verdict = ok
@@ -64,7 +130,7 @@ func judge(r row, taken samples, n noise) (result, error) {
 // counted units do not depend on how busy the machine is.
 func counted(unit string) bool {
 	switch unit {
-	case "allocs/op", "B/op", "spiB/op", "MB", "KB/terminal", "syncs/op":
+	case "allocs/op", "B/op", "spiB/op", "MB", "KB/terminal", "syncs/op", "lost-sales":
 		return true
 	}
 	return false

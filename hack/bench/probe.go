@@ -72,11 +72,10 @@ func calm() float64 {
 }
 
 // usage is CPU time: all of the machine's that was not idle, stolen time with it,
-// and what this process and its ended children had.
+// and what this process had and what has ended of all that it ever started.
 type usage struct{ busy, ours, whole time.Duration }
 
-// others is the share that others had between before and u. A
-// server that a benchmark starts counts as its own only if it waits for it.
+// others is the share that others had between before and u.
 func (u usage) others(before usage) float64 {
 	whole := u.whole - before.whole
 	if whole <= 0 {

@@ -95,7 +95,11 @@ func (b bench) round(ctx context.Context, r row, into samples) error {
 	if err != nil {
 		return err
 	}
-	run := exec.CommandContext(ctx, binary, "-test.run=^$", "-test.bench="+r.Bench, "-test.benchtime="+b.time, "-test.benchmem", "-test.timeout=10m")
+	each := b.time
+	if r.Once {
+		each = "1x"
+	}
+	run := exec.CommandContext(ctx, binary, "-test.run=^$", "-test.bench="+r.Bench, "-test.benchtime="+each, "-test.benchmem", "-test.timeout=10m")
 	run.Dir = filepath.Join(b.root, r.Package)
 	run.Cancel = func() error { return run.Process.Signal(os.Interrupt) }
 	out, err := run.CombinedOutput()
