@@ -1,6 +1,8 @@
 package main
 
 import (
+	"io"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -202,5 +204,21 @@ func TestRowsNameBenchmarks(t *testing.T) {
 		if pattern != "^"+first+"$" || !declares(t, "../../"+r.Package, first) {
 			t.Errorf("%s: %s has no %s, or -bench=%s does not run it", r.Name, r.Package, first, r.Bench)
 		}
+	}
+}
+
+// TestWhatFails: a row that cannot be measured says so, and costs the others nothing.
+func TestWhatFails(t *testing.T) {
+	b := bench{root: filepath.Join("..", ".."), binaries: t.TempDir(), time: "1x", talk: io.Discard, raw: io.Discard}
+	const upixml = "controller/internal/upixml"
+	results, err := b.measure(t.Context(), []row{
+		{Name: "there is none", Package: upixml, Bench: "^BenchmarkNone$", Ours: figure{"BenchmarkNone", "ns/op"}, Goal: 1},
+		{Name: "there is one", Package: upixml, Bench: "^BenchmarkScan$/^ReqPay$/^ours$", Ours: figure{"BenchmarkScan/ReqPay/ours", "allocs/op"}, Goal: 1e9},
+	}, 1, time.Minute)
+	if err == nil || !strings.Contains(err.Error(), "there is none") {
+		t.Errorf("the error is %v", err)
+	}
+	if len(results) != 2 || results[0].Verdict != failed || results[0].Goal != "<= 1" || results[1].Verdict != ok {
+		t.Errorf("the rows are %+v", results)
 	}
 }

@@ -14,6 +14,8 @@ const (
 	ok    verdict = "ok"
 	short verdict = "short"
 	noisy verdict = "too noisy"
+	// failed: it could not be measured, and is not judged.
+	failed verdict = "failed"
 )
 
 // result is a row that was measured; bench.json is an array of them.
@@ -79,7 +81,7 @@ func (r row) quiet(taken []round) int {
 // judge compares the medians of the quiet rounds. Where fewer than half of the
 // rounds were quiet, it takes all, and the verdict is that it was too noisy.
 func judge(r row, taken []round) (result, error) {
-	one := result{Name: r.Name, Unit: r.Ours.Unit, Verdict: short}
+	one := result{Name: r.Name, Unit: r.Ours.Unit, Goal: r.goal(), Verdict: short}
 	tooNoisy := 2*r.quiet(taken) < len(taken)
 	all := samples{}
 	for _, t := range taken {
@@ -112,12 +114,10 @@ func judge(r row, taken []round) (result, error) {
 			one.Beside = append(one.Beside, beside{note.Bench, note.Unit, median(values)})
 		}
 	}
-	sign := "<="
 	met := judged <= r.Goal
 	if r.AtLeast {
-		sign, met = ">=", judged >= r.Goal
+		met = judged >= r.Goal
 	}
-	one.Goal = sign + " " + number(&r.Goal)
 	switch {
 	case tooNoisy:
 		one.Verdict = noisy

@@ -4,13 +4,16 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -80,9 +83,15 @@ func run(ctx context.Context, o options) error {
 	}
 	b := bench{root: root, binaries: binaries, time: o.each, talk: os.Stderr, raw: lines}
 	results, err := b.measure(ctx, chosen, o.rounds, o.limit)
-	if err != nil {
+	if len(results) == 0 {
 		return err
 	}
+	// What could not be measured is said last, below the table of the rest.
+	return errors.Join(b.report(head, results, o.out), err)
+}
+
+// report prints the table and writes the same as JSON.
+func (b bench) report(head facts, results []result, out string) error {
 	fmt.Println(head)
 	if err := table(os.Stdout, results); err != nil {
 		return err
@@ -94,7 +103,7 @@ func run(ctx context.Context, o options) error {
 	if err := encoder.Encode(results); err != nil {
 		return err
 	}
-	return os.WriteFile(o.out, text.Bytes(), 0o644)
+	return os.WriteFile(out, text.Bytes(), 0o644)
 }
 
 // measure takes the rows in turn, round after round; then those again whose rounds
@@ -108,11 +117,14 @@ func (b bench) measure(ctx context.Context, chosen []row, rounds int, limit time
 		}
 	}
 	taken := make([][]round, len(chosen))
+	broken := map[string]error{} // what could not be run, once
 	for n := range 2 * rounds {
 		shared := map[string]round{} // rows of one benchmark share its run
 		for i, r := range chosen {
 			wanted, again := r.rounds(rounds), n >= rounds
 			switch {
+			case broken[r.run()] != nil:
+				continue
 			case !again && len(taken[i]) == wanted, again && (r.quiet(taken[i]) >= wanted || len(taken[i]) >= 2*wanted):
 				continue
 			case len(taken[i]) > 0 && time.Since(begin) > limit:
@@ -123,7 +135,11 @@ func (b bench) measure(ctx context.Context, chosen []row, rounds int, limit time
 				fmt.Fprintf(b.talk, "%5s round %d: %s\n", time.Since(begin).Round(time.Second), len(taken[i])+1, r.Name)
 				var err error
 				if one, err = b.watched(ctx, r); err != nil {
-					return nil, err
+					if ctx.Err() != nil {
+						return nil, err
+					}
+					broken[r.run()] = err
+					continue
 				}
 				shared[r.run()] = one
 			}
@@ -131,14 +147,19 @@ func (b bench) measure(ctx context.Context, chosen []row, rounds int, limit time
 		}
 	}
 	var results []result
+	var errs []error
 	for i, r := range chosen {
 		one, err := judge(r, taken[i])
 		if err != nil {
-			return nil, err
+			one = result{Name: r.Name, Unit: r.Ours.Unit, Goal: r.goal(), Verdict: failed}
+			if broken[r.run()] != nil { // which says why
+				err = nil
+			}
 		}
+		errs = append(errs, err)
 		results = append(results, one)
 	}
-	return results, nil
+	return results, errors.Join(append(errs, slices.Collect(maps.Values(broken))...)...)
 }
 
 // watched runs a row's benchmarks once and sees who else was there.

@@ -41,6 +41,14 @@ func (r row) rounds(all int) int {
 	return all
 }
 
+// goal is the row's goal as the table has it.
+func (r row) goal() string {
+	if r.AtLeast {
+		return ">= " + number(&r.Goal)
+	}
+	return "<= " + number(&r.Goal)
+}
+
 // run names what is run for the row: rows that name the same share it.
 func (r row) run() string { return fmt.Sprint(r.Package, " ", r.Bench, " ", r.Once) }
 
