@@ -99,6 +99,8 @@ type Herd struct {
 	Subscribed float64 `json:"subscribedSeconds"`
 	Synced     float64 `json:"syncedSeconds"`
 	Sales      Sales   `json:"sales"`
+	// Away is how many were not in sync when nobody waited any longer.
+	Away int `json:"away"`
 }
 
 // quantiles are in milliseconds.
@@ -223,7 +225,7 @@ func (r Report) print(out io.Writer) error {
 	if r.Idle.Seconds > 0 {
 		line("idle", "%.1f %% of a core, with a heartbeat each 15 s", 100*r.Idle.Cores)
 	}
-	line("herd", "ready after %.1f s, subscribed after %.1f s, in sync after %.1f s (goal %.0f)", r.Herd.Ready, r.Herd.Subscribed, r.Herd.Synced, goalHerd)
+	line("herd", "ready after %.1f s, subscribed after %.1f s, in sync after %.1f s (goal %.0f), %d not back", r.Herd.Ready, r.Herd.Subscribed, r.Herd.Synced, goalHerd, r.Herd.Away)
 	line("said again", "%d syncs and reports; %d sales came to a terminal that did not wait for them", r.Repeats, r.Strange)
 	if err := t.Flush(); err != nil {
 		return err
