@@ -26,6 +26,9 @@ func measureTerminals(b *testing.B, o Options) {
 	if err != nil {
 		b.Fatal(err)
 	}
+	for _, lost := range append(r.Sales.lost, r.Herd.Sales.lost...) {
+		b.Log("lost: ", lost)
+	}
 	b.ReportMetric(r.Storm.Subscribed, "s-storm")
 	b.ReportMetric(r.Storm.Synced, "s-sync")
 	b.ReportMetric(r.KB(), "KB/terminal")

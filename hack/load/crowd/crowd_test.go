@@ -188,10 +188,11 @@ func TestWhatIsLost(t *testing.T) {
 		{"promised, and nobody knows it", accepted, answerOf("INVALID_TRANSACTION_ID", "", ""), ""},
 		{"not promised, and nobody knows it", unknown, answerOf("INVALID_TRANSACTION_ID", "", ""), "never accepted"},
 		{"not promised, and open", unknown, answerOf(accepted, "PENDING", ""), ""},
+		{"its terminal is away", accepted, answerOf(accepted, "PENDING", ""), "waits for a terminal that is not back"},
 		{"not promised, and ended", unknown, answerOf(accepted, "FAILED", "SUPERSEDED"), "FAILED SUPERSEDED"},
 	} {
 		r := Sales{Ended: map[string]int{}}
-		r.judge(&sale{at: &terminal{id: identities(1)[0]}, code: test.init}, test.is)
+		r.judge(&sale{at: &terminal{id: identities(1)[0]}, code: test.init}, test.is, test.name != "its terminal is away")
 		if lost := test.ended == ""; lost != (r.Lost == 1) || !lost && r.Ended[test.ended] != 1 {
 			t.Errorf("%s: lost %d, ended %v", test.name, r.Lost, r.Ended)
 		}

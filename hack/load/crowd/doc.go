@@ -31,7 +31,8 @@
 // other one the status route is asked at the end: it must have ended with a reason.
 // One that has not, is lost; so is one that nobody knows. An init without an answer
 // may have been accepted or not: what the status route knows of must have arrived or
-// ended, too.
+// ended, too. A sale of a terminal that is not in sync, where a herd did not come back
+// in time, waits for it.
 //
 // A display shows the newest unpaid sale, so a terminal's next sale ends the one
 // before: no sale is cancelled or paid here.

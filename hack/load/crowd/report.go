@@ -188,7 +188,7 @@ func (d *desk) inquire(ctx context.Context, r *Sales, rest []*sale) error {
 					continue
 				}
 				mu.Lock()
-				r.judge(s, is)
+				r.judge(s, is, !s.at.moments().synced.IsZero())
 				mu.Unlock()
 			}
 		})
@@ -201,13 +201,16 @@ func (d *desk) inquire(ctx context.Context, r *Sales, rest []*sale) error {
 	return context.Cause(ctx)
 }
 
-// judge says what a sale is that has not arrived.
-func (r *Sales) judge(s *sale, is standing) {
+// judge says what a sale is that has not arrived; there is whether its terminal is
+// in sync.
+func (r *Sales) judge(s *sale, is standing, there bool) {
 	switch {
 	case s.code == unknown && is.Code == "INVALID_TRANSACTION_ID":
 		r.Ended["never accepted"]++
 	case is.Code == accepted && is.Data.Status != "PENDING" && is.Data.Status != "":
 		r.Ended[is.Data.Status+" "+is.Data.ResponseCode]++
+	case is.Code == accepted && is.Data.Status == "PENDING" && !there:
+		r.Ended["waits for a terminal that is not back"]++
 	default:
 		r.Lost++
 		r.lost = append(r.lost, fmt.Sprintf("%s at %s: the init was answered %q, the status is %s %s", s.id, s.at.id, s.code, is.Code, is.Data.Status))
