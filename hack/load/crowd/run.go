@@ -80,8 +80,9 @@ const (
 	// as far as it came. Its goal is 60 s.
 	stormLimit = 3 * time.Minute
 	herdLimit  = 90 * time.Second
-	// settleLimit is how long is waited for the last sales to arrive.
-	settleLimit = 20 * time.Second
+	// settleLimit is how long is waited for the last sales to arrive, once nobody
+	// sells any more: longer than a terminal waits before it says a report again.
+	settleLimit = 90 * time.Second
 	// besideHerd is how long they sell before the kill and after all are back, at most.
 	besideHerd = 3 * time.Second
 )
