@@ -35,7 +35,7 @@ func (h *house) memory(ctx context.Context) (m memory, err error) {
 			return m, err
 		}
 	}
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", h.pid()))
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", h.process.Pid()))
 	if err != nil {
 		return m, err
 	}

@@ -133,7 +133,7 @@ func Measure(ctx context.Context, o Options) (r Report, err error) {
 		stop()
 		living.Wait()
 	}()
-	m.spent, _ = cpu(h.pid()) // 0 where /proc does not tell
+	m.spent, _ = cpu(h.process.Pid()) // 0 where /proc does not tell
 	storm := time.Now()
 	for _, t := range crowd {
 		living.Go(func() { t.live(work) })
@@ -192,7 +192,7 @@ func (m *measuring) together(ctx context.Context, since time.Time, limit time.Du
 	for int(m.counts.synced.Load()) < len(m.crowd) {
 		select {
 		case <-tick.C:
-		case <-m.house.over:
+		case <-m.house.process.Over():
 			return 0, 0, fmt.Errorf("the controller ended:\n%s", m.house.log)
 		case <-ctx.Done():
 			return 0, 0, fmt.Errorf("%d of %d terminals are connected and %d in sync after %v: %w; they lost their connections like this: %v",
@@ -212,7 +212,7 @@ func (m *measuring) storm(ctx context.Context, since time.Time) error {
 		return err
 	}
 	m.report.Storm = Storm{Subscribed: subscribed.Seconds(), Synced: synced.Seconds(), Failures: m.counts.failures.Load() + m.counts.lost.Load()}
-	if spent, err := cpu(m.house.pid()); err == nil {
+	if spent, err := cpu(m.house.process.Pid()); err == nil {
 		m.report.Storm.Micros = float64((spent - m.spent).Microseconds()) / float64(len(m.crowd))
 	}
 	m.say("all were subscribed after %.1f s and in sync after %.1f s", subscribed.Seconds(), synced.Seconds())
@@ -232,18 +232,18 @@ func (m *measuring) idle(ctx context.Context) error {
 
 // used is the controller's CPU time while a time passes.
 func (m *measuring) used(ctx context.Context, passes time.Duration) (time.Duration, error) {
-	before, err := cpu(m.house.pid())
+	before, err := cpu(m.house.process.Pid())
 	if err != nil {
 		return 0, err
 	}
 	select {
 	case <-time.After(passes):
-	case <-m.house.over:
+	case <-m.house.process.Over():
 		return 0, fmt.Errorf("the controller ended:\n%s", m.house.log)
 	case <-ctx.Done():
 		return 0, ctx.Err()
 	}
-	after, err := cpu(m.house.pid())
+	after, err := cpu(m.house.process.Pid())
 	return after - before, err
 }
 
@@ -293,7 +293,7 @@ func (m *measuring) herd(ctx context.Context) error {
 		return err
 	}
 	killed := time.Now()
-	if err := m.house.kill(); err != nil {
+	if err := m.house.process.Kill(); err != nil {
 		return err
 	}
 	if err := m.house.start(ctx); err != nil {

@@ -5,22 +5,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
+	"github.com/galla-pay/galla/hack/load/program"
 	"github.com/galla-pay/galla/hack/testservers"
-)
-
-const (
-	startLimit = 90 * time.Second // under full load
-	stopLimit  = 20 * time.Second // then it is killed
 )
 
 // house is all that was started.
@@ -58,13 +51,15 @@ func openHouse(ctx context.Context, o options) (h *house, err error) {
 		return h, err
 	}
 	h.stop = append(h.stop, func() { _ = os.RemoveAll(h.dir) })
-	if err := h.build(ctx); err != nil {
-		return h, err
+	if h.controller == "" {
+		if h.controller, err = program.Build(ctx, program.Controller, h.dir); err != nil {
+			return h, err
+		}
 	}
 	if h.psql, err = exec.LookPath("psql"); err != nil {
 		return h, errors.New("psql not found: apt-get install postgresql-client")
 	}
-	started, cancel := context.WithTimeout(ctx, startLimit)
+	started, cancel := context.WithTimeout(ctx, program.StartLimit)
 	defer cancel()
 	// Production's safety, and a cache that holds a small part of the large database.
 	h.postgres, err = testservers.StartPostgres(started, "", testservers.WithSetting("shared_buffers", "256MB"),
@@ -83,32 +78,6 @@ func openHouse(ctx context.Context, o options) (h *house, err error) {
 		}
 	}
 	return h, nil
-}
-
-// build makes the controller of the repository that we stand in, unless there is one.
-func (h *house) build(ctx context.Context) error {
-	if h.controller != "" {
-		return nil
-	}
-	root, err := os.Getwd()
-	if err != nil {
-		return err
-	}
-	for ; ; root = filepath.Dir(root) {
-		if _, err := os.Stat(filepath.Join(root, "go.work")); err == nil {
-			break
-		}
-		if root == filepath.Dir(root) {
-			return errors.New("run it inside the repository, which it builds the controller of, or give one with -controller")
-		}
-	}
-	h.controller = filepath.Join(h.dir, "galla-controller")
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", h.controller, "./controller/cmd/galla-controller")
-	cmd.Dir = root
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("build galla-controller: %w\n%s", err, out)
-	}
-	return nil
 }
 
 func (s *site) flags() []string {
@@ -142,54 +111,21 @@ func (s *site) start(ctx context.Context) error {
 	cmd := exec.Command(s.h.controller, append([]string{"serve", "--sandbox", "--listen", listen, "--mqtt-listen",
 		fmt.Sprintf("127.0.0.1:%d", ports[1]), "--log-level", "warn"}, s.flags()...)...)
 	var log bytes.Buffer
-	cmd.Dir, cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = s.h.dir, &log, &log, childAttr()
-	started, over := make(chan error, 1), make(chan struct{})
-	go func() {
-		// Linux ends the child with the thread that started it, so that one has to
-		// stay: a measurement that is killed leaves nothing running.
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		defer close(over)
-		err := cmd.Start()
-		started <- err
-		if err == nil {
-			_ = cmd.Wait()
-		}
-	}()
-	if err := <-started; err != nil {
+	cmd.Dir, cmd.Stdout, cmd.Stderr = s.h.dir, &log, &log
+	running, err := program.Start(cmd)
+	if err != nil {
 		return err
 	}
-	s.last = func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM)
-		late := time.AfterFunc(stopLimit, func() { _ = cmd.Process.Kill() })
-		<-over
-		late.Stop()
-	}
+	s.last = running.Stop
 	s.h.stop = append(s.h.stop, s.last)
 	s.base = "http://" + listen
-	ctx, cancel := context.WithTimeout(ctx, startLimit)
+	ctx, cancel := context.WithTimeout(ctx, program.StartLimit)
 	defer cancel()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.base+"/readyz", nil)
-		if err != nil {
-			return err
-		}
-		if answer, err := http.DefaultClient.Do(request); err == nil {
-			_ = answer.Body.Close()
-			if answer.StatusCode == http.StatusOK {
-				return nil
-			}
-		}
-		select {
-		case <-over:
-			return fmt.Errorf("the controller ended at once:\n%s", log.String())
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-tick.C:
-		}
+	if err := running.Ready(ctx, s.base+"/readyz", program.OK); err != nil {
+		running.Stop() // nobody writes into its log any more
+		return fmt.Errorf("%w\n%s", err, log.String())
 	}
+	return nil
 }
 
 // query runs SQL and returns what it answers, one row a line, columns apart by |.

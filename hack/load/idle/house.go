@@ -4,24 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
-	"time"
 
+	"github.com/galla-pay/galla/hack/load/program"
 	"github.com/galla-pay/galla/hack/testservers"
 )
 
 const (
-	startLimit = 90 * time.Second // under full load
-	stopLimit  = 20 * time.Second // then it is killed
 	// terminalsEach is how many terminals a merchant has, in one store.
 	terminalsEach = 5
 	database      = "idle"
@@ -49,13 +43,17 @@ func openHouse(ctx context.Context, o Options) (h *house, err error) {
 		return h, err
 	}
 	h.stop = append(h.stop, func() { _ = os.RemoveAll(h.dir) })
-	if err := h.build(ctx, &o.Controller, "./controller/cmd/galla-controller"); err != nil {
-		return h, err
+	if o.Controller == "" {
+		if o.Controller, err = program.Build(ctx, program.Controller, h.dir); err != nil {
+			return h, err
+		}
 	}
-	if err := h.build(ctx, &o.Sim, "./firmware-sim/cmd/galla-sim"); err != nil {
-		return h, err
+	if o.Sim == "" {
+		if o.Sim, err = program.Build(ctx, program.Sim, h.dir); err != nil {
+			return h, err
+		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, startLimit) // without the compiler's time
+	ctx, cancel := context.WithTimeout(ctx, program.StartLimit) // without the compiler's time
 	defer cancel()
 	if h.psql, err = clientProgram("psql"); err != nil {
 		return h, err
@@ -86,32 +84,6 @@ func openHouse(ctx context.Context, o Options) (h *house, err error) {
 		return h, err
 	}
 	return h, h.terminal(ctx, o.Sim, api)
-}
-
-// build makes a program of the repository that we stand in, unless it is there.
-func (h *house) build(ctx context.Context, binary *string, pkg string) error {
-	if *binary != "" {
-		return nil
-	}
-	root, err := os.Getwd()
-	if err != nil {
-		return err
-	}
-	for ; ; root = filepath.Dir(root) {
-		if _, err := os.Stat(filepath.Join(root, "go.work")); err == nil {
-			break
-		}
-		if root == filepath.Dir(root) {
-			return fmt.Errorf("run it inside the repository, which it builds %s of, or say where that is", filepath.Base(pkg))
-		}
-	}
-	*binary = filepath.Join(h.dir, filepath.Base(pkg))
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", *binary, pkg)
-	cmd.Dir = root
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("build %s: %w\n%s", pkg, err, out)
-	}
-	return nil
 }
 
 // fill makes merchants with enrolled terminals that nobody has switched on.
@@ -146,11 +118,7 @@ func (h *house) serve(ctx context.Context, name, binary string, flags []string) 
 		ports[i] = "127.0.0.1:" + strconv.Itoa(port)
 	}
 	args := append([]string{"serve", "--sandbox", "--listen", ports[0], "--mqtt-listen", ports[1], "--log-level", "warn"}, flags...)
-	over, err := h.start(name, exec.Command(binary, args...))
-	if err != nil {
-		return "", err
-	}
-	return "http://" + ports[0], h.wait(ctx, name, over, "http://"+ports[0]+"/readyz", func(status int, _ string) bool { return status == http.StatusOK })
+	return "http://" + ports[0], h.start(ctx, name, exec.Command(binary, args...), "http://"+ports[0]+"/readyz", program.OK)
 }
 
 // terminal starts one and waits until it is ready for a sale.
@@ -160,78 +128,34 @@ func (h *house) terminal(ctx context.Context, binary, api string) error {
 		return err
 	}
 	listen := "127.0.0.1:" + strconv.Itoa(port)
-	over, err := h.start(terminal, exec.Command(binary, "terminal", "--controller", api, "--listen", listen, "--data", filepath.Join(h.dir, "terminal")))
+	cmd := exec.Command(binary, "terminal", "--controller", api, "--listen", listen, "--data", filepath.Join(h.dir, "terminal"))
+	return h.start(ctx, terminal, cmd, "http://"+listen+"/state", func(_ int, body string) bool { return strings.Contains(body, `"mode":"idle"`) })
+}
+
+// start starts a program that ends with the house, and asks it until it answers as it
+// should.
+func (h *house) start(ctx context.Context, name string, cmd *exec.Cmd, url string, good func(status int, body string) bool) error {
+	log, err := os.Create(h.log(name))
 	if err != nil {
 		return err
 	}
-	return h.wait(ctx, terminal, over, "http://"+listen+"/state", func(_ int, body string) bool { return strings.Contains(body, `"mode":"idle"`) })
-}
-
-// start starts a program that ends with the house. over is closed when it has ended.
-func (h *house) start(name string, cmd *exec.Cmd) (over chan struct{}, err error) {
-	log, err := os.Create(h.log(name))
-	if err != nil {
-		return nil, err
-	}
 	defer log.Close()
-	cmd.Dir, cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = h.dir, log, log, childAttr()
-	started := make(chan error, 1)
-	over = make(chan struct{})
-	go func() {
-		// Linux ends the child with the thread that started it, so that one has to
-		// stay: a measurement that is killed leaves nothing running.
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		defer close(over)
-		err := cmd.Start()
-		started <- err
-		if err == nil {
-			_ = cmd.Wait()
-		}
-	}()
-	if err := <-started; err != nil {
-		return nil, err
+	cmd.Dir, cmd.Stdout, cmd.Stderr = h.dir, log, log
+	running, err := program.Start(cmd)
+	if err != nil {
+		return err
 	}
-	h.programs[name] = cmd.Process.Pid
-	h.stop = append(h.stop, func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM)
-		late := time.AfterFunc(stopLimit, func() { _ = cmd.Process.Kill() })
-		<-over
-		late.Stop()
-	})
-	return over, nil
+	h.programs[name] = running.Pid()
+	h.stop = append(h.stop, running.Stop)
+	if err := running.Ready(ctx, url, good); err != nil {
+		text, _ := os.ReadFile(h.log(name))
+		return fmt.Errorf("%s: %w\n%s", name, err, text)
+	}
+	return nil
 }
 
 func (h *house) log(name string) string {
 	return filepath.Join(h.dir, strings.ReplaceAll(name, " ", "-")+".log")
-}
-
-// wait asks a program until it answers as it should.
-func (h *house) wait(ctx context.Context, name string, over <-chan struct{}, url string, good func(status int, body string) bool) error {
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-		if err != nil {
-			return err
-		}
-		if answer, err := http.DefaultClient.Do(request); err == nil {
-			body, err := io.ReadAll(io.LimitReader(answer.Body, 64<<10))
-			_ = answer.Body.Close()
-			if err == nil && good(answer.StatusCode, string(body)) {
-				http.DefaultClient.CloseIdleConnections() // nobody asks any more
-				return nil
-			}
-		}
-		text, _ := os.ReadFile(h.log(name))
-		select {
-		case <-over:
-			return fmt.Errorf("%s ended at once:\n%s", name, text)
-		case <-ctx.Done():
-			return fmt.Errorf("%s did not get ready: %w\n%s", name, ctx.Err(), text)
-		case <-tick.C:
-		}
-	}
 }
 
 // transactions is how many the database has ended, and rows how many it has read.

@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -14,9 +13,8 @@ import (
 	"runtime"
 	"strings"
 	"sync"
-	"syscall"
-	"time"
 
+	"github.com/galla-pay/galla/hack/load/program"
 	"github.com/galla-pay/galla/hack/testservers"
 )
 
@@ -36,11 +34,6 @@ type house struct {
 // testservers has them, with fsync.
 var settings = []string{"shared_buffers=512MB", "max_wal_size=4GB"}
 
-const (
-	startLimit = 90 * time.Second // under full load
-	stopLimit  = 20 * time.Second // then it is killed
-)
-
 // openHouse starts both. With profiled the controller serves its profiles, which
 // cost it a little; with a certificate (PEM) MER101's messages may be signed by its
 // key. binary is a controller that is built already; "": it is built.
@@ -57,7 +50,7 @@ func openHouse(ctx context.Context, binary string, profiled bool, certificate []
 	}
 	h.stop = append(h.stop, func() { _ = os.RemoveAll(dir) })
 	if binary == "" {
-		if binary, err = build(ctx, dir); err != nil {
+		if binary, err = program.Build(ctx, program.Controller, dir); err != nil {
 			return h, err
 		}
 	}
@@ -92,29 +85,6 @@ func openHouse(ctx context.Context, binary string, profiled bool, certificate []
 	return h, err
 }
 
-// build makes the controller of the workspace that we stand in.
-func build(ctx context.Context, dir string) (string, error) {
-	root, err := os.Getwd()
-	for ; err == nil; root = filepath.Dir(root) {
-		if _, err := os.Stat(filepath.Join(root, "go.work")); err == nil {
-			break
-		}
-		if root == filepath.Dir(root) {
-			return "", errors.New("run it inside the repository, which it builds the controller of")
-		}
-	}
-	if err != nil {
-		return "", err
-	}
-	binary := filepath.Join(dir, "galla-controller")
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", binary, "./controller/cmd/galla-controller")
-	cmd.Dir = root
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build the controller: %w\n%s", err, out)
-	}
-	return binary, nil
-}
-
 // register gives MER101 a certificate before the controller reads who there is.
 func register(ctx context.Context, binary, dir string, database []string, certificate []byte) error {
 	file := filepath.Join(dir, "load.pem")
@@ -131,28 +101,12 @@ func register(ctx context.Context, binary, dir string, database []string, certif
 
 // serve starts the controller and waits until it says where it listens.
 func (h *house) serve(ctx context.Context, cmd *exec.Cmd, profiled bool) error {
-	ctx, cancel := context.WithTimeout(ctx, startLimit)
+	ctx, cancel := context.WithTimeout(ctx, program.StartLimit)
 	defer cancel()
-	log, err := cmd.StderrPipe()
+	log, said := io.Pipe()
+	cmd.Stderr = said
+	running, err := program.Start(cmd)
 	if err != nil {
-		return err
-	}
-	cmd.SysProcAttr = childAttr()
-	started, ended := make(chan error, 1), make(chan struct{})
-	go func() {
-		// Linux ends the child with the thread that started it, so that one has to
-		// stay: a load that is killed leaves no controller behind.
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		if err := cmd.Start(); err != nil {
-			started <- err
-			return
-		}
-		started <- nil
-		<-ended // of its log, after which it may be waited for
-		_ = cmd.Wait()
-	}()
-	if err := <-started; err != nil {
 		return err
 	}
 	lines := &logged{found: make(chan struct{}), profiled: profiled}
@@ -160,17 +114,15 @@ func (h *house) serve(ctx context.Context, cmd *exec.Cmd, profiled bool) error {
 	go func() {
 		defer close(over)
 		lines.read(log)
-		close(ended)
 	}()
-	h.stop = append([]func(){func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM)
-		late := time.AfterFunc(stopLimit, func() { _ = cmd.Process.Kill() })
-		<-over
-		late.Stop()
-	}}, h.stop...)
+	go func() {
+		<-running.Over()
+		_ = said.Close() // nothing more is said
+	}()
+	h.stop = append([]func(){running.Stop}, h.stop...)
 	select {
 	case <-lines.found:
-		h.addr, h.profile, h.server = lines.listen, lines.url, cmd.Process.Pid
+		h.addr, h.profile, h.server = lines.listen, lines.url, running.Pid()
 		return nil
 	case <-over:
 		return fmt.Errorf("the controller ended at once:\n%s", lines.last())

@@ -1,6 +1,6 @@
 //go:build unix && !linux
 
-package growth
+package program
 
 import "syscall"
 
