@@ -122,15 +122,18 @@ func quantilesOf(all []time.Duration) quantiles {
 	return quantiles{at(.5), at(.99), at(.999), at(1)}
 }
 
-// settled reports whether every sale that was accepted has arrived.
+// settled reports whether nothing is waited for any more: of each terminal the newest
+// sale that was accepted has arrived. Those before it were replaced by it.
 func (d *desk) settled() bool {
-	for _, s := range d.sales {
+	newer := map[*terminal]bool{}
+	for _, s := range slices.Backward(d.sales) {
 		s.at.mu.Lock()
-		open := s.code == accepted && s.arrived.IsZero()
+		taken, here := s.code == accepted, !s.arrived.IsZero()
 		s.at.mu.Unlock()
-		if open {
+		if taken && !here && !newer[s.at] {
 			return false
 		}
+		newer[s.at] = newer[s.at] || taken
 	}
 	return true
 }
