@@ -94,6 +94,7 @@ func (db *DB) Apply(ctx context.Context, batch journal.BatchID, needs decide.Nee
 	defer cancel()
 	pooled, err := db.write.Acquire(ctx)
 	if err != nil {
+		db.leave(err)
 		return fmt.Errorf("postgres: %w: %w", journal.ErrAway, err)
 	}
 	var b *pgx.Batch

@@ -199,9 +199,9 @@ func errOf(_ bool, err error) error { return err }
 func TestPrimaryThatBecomesReadOnly(t *testing.T) {
 	t.Parallel()
 	p := startPair(t, testservers.WithoutFsync())
-	db, reader := p.open(), p.open()
+	db, reader, writer := p.open(), p.open(), p.open()
 	mustSave(t, db, journal.NewBatchID(), "old")
-	for _, from := range []*postgres.DB{db, reader} {
+	for _, from := range []*postgres.DB{db, reader, writer} {
 		if ok, err := there(t, from, "old"); !ok || err != nil {
 			t.Fatal(ok, err)
 		}
@@ -218,9 +218,15 @@ func TestPrimaryThatBecomesReadOnly(t *testing.T) {
 		}
 		return true
 	})
-	p.until("no connection to be used again", func() bool {
-		return db.Writers().Stat().TotalConns() == 0 && db.Readers().Stat().TotalConns() == 0
-	})
+	writer.Writers().Reset() // so that its next batch needs a connection, and gets none
+	if err := saved(t.Context(), writer, journal.NewBatchID(), "refused"); !errors.Is(err, journal.ErrAway) {
+		t.Errorf("where nobody can be written to: Apply = %v, want ErrAway", err)
+	}
+	for _, who := range []*postgres.DB{db, writer} {
+		p.until("no connection to be used again", func() bool {
+			return who.Writers().Stat().TotalConns() == 0 && who.Readers().Stat().TotalConns() == 0
+		})
+	}
 	if err := p.standby.Promote(t.Context()); err != nil {
 		t.Fatal(err)
 	}
