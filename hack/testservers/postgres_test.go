@@ -2,6 +2,7 @@ package testservers
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"net/url"
 	"os"
@@ -69,8 +70,9 @@ func TestTemplateIsPreparedOnceAndCopied(t *testing.T) {
 	}
 	var all sync.WaitGroup
 	dsns := make([]string, 4)
+	name := strings.ToLower("payments_" + rand.Text()) // the cluster outlives the test, which may run again
 	for i := range dsns {
-		all.Go(func() { dsns[i] = pg.NewDatabaseFrom(t, "payments", prepare) })
+		all.Go(func() { dsns[i] = pg.NewDatabaseFrom(t, name, prepare) })
 	}
 	all.Wait()
 	for _, dsn := range dsns {
