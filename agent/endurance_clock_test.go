@@ -44,17 +44,19 @@ func TestWallClocks(t *testing.T) {
 			if asked.Load() == 0 {
 				t.Error("nobody asked the wall clock")
 			}
-			const left = 2500 * time.Millisecond
+			// A clock that counted would be wrong by the best part of an hour. A machine
+			// may be slow.
+			const left, slow = 2500 * time.Millisecond, 10 * time.Minute
 			offered := time.Now()
 			w.offer("A", left)
 			shown := w.wait("QR", func(s agent.Status) bool { return s.Mode == protocol.ModePresenting })
-			if ends := shown.Ends.Sub(offered); ends < left-time.Second || ends > left+time.Second {
+			if ends := shown.Ends.Sub(offered); ends < left-time.Second || ends > left+slow {
 				t.Errorf("the QR is to end after %v", ends)
 			}
 			wrong.Store(int64(row.then))
 			w.ctrl.Repeat() // so that it has something to do, and looks at its clock
 			w.wait("the QR's end", func(s agent.Status) bool { return s.Mode == protocol.ModeChecking })
-			if took := time.Since(offered); took < left-time.Second || took > left+time.Second {
+			if took := time.Since(offered); took < left-time.Second || took > left+slow {
 				t.Errorf("the QR was on the glass for %v, of %v", took, left)
 			}
 			w.ctrl.Broker.Cut()

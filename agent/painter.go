@@ -7,6 +7,7 @@ import (
 	"image"
 	"image/color"
 	"image/draw"
+	"runtime"
 	"sync"
 	"time"
 
@@ -61,15 +62,27 @@ type painter struct {
 
 // encoding is a text's QR, made once.
 type encoding struct {
-	text string
-	once sync.Once
-	code *screen.QR
-	err  error
+	text    string
+	once    sync.Once
+	drafted chan struct{} // closed when err says whether the panel has room
+	code    *screen.QR
+	err     error
 }
 
 // encode makes the QR, or waits for who makes it.
 func (e *encoding) encode(on screen.Glass) (*screen.QR, error) {
-	e.once.Do(func() { e.code, e.err = screen.EncodeQR(e.text, on) })
+	e.once.Do(func() {
+		var draft *screen.Draft
+		draft, e.err = screen.DraftQR(e.text, on)
+		close(e.drafted)
+		if e.err != nil {
+			return
+		}
+		if runtime.GOMAXPROCS(0) == 1 {
+			runtime.Gosched() // a lone core writes to the disk first, which works by itself
+		}
+		e.code = draft.Encode()
+	})
 	return e.code, e.err
 }
 
@@ -78,20 +91,25 @@ func (p *painter) qr(text string) *encoding {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.encoded == nil || p.encoded.text != text {
-		p.encoded = &encoding{text: text}
+		p.encoded = &encoding{text: text, drafted: make(chan struct{})}
 	}
 	return p.encoded
 }
 
 // begin has a QR made that will be wanted soon, beside what else there is to do
 // before it may be shown: the disk takes as long as the encoder (performance: frame
-// ready). It returns at once.
-func (p *painter) begin(text string, spawn func(func(context.Context))) {
+// ready). It returns as soon as it is known whether the panel has room for it, with
+// the error if not. Who waits for that leaves its core, which is awake, to the
+// encoder, for which everything else will have to wait.
+func (p *painter) begin(text string, spawn func(func(context.Context))) error {
 	if p.hidden() {
-		return
+		_, err := screen.DraftQR(text, p.glass)
+		return err
 	}
 	e := p.qr(text)
 	spawn(func(context.Context) { _, _ = e.encode(p.glass) }) // paint has the error
+	<-e.drafted
+	return e.err
 }
 
 func newPainter(p Panel, kind panel.Kind, hidden func() bool) (*painter, error) {
@@ -125,14 +143,11 @@ func (p *painter) paint(job picture) machine.Event {
 	if p.hidden() {
 		return job.of.Drawn
 	}
-	if job.qr != "" {
-		code, err := p.qr(job.qr).encode(p.glass)
-		if err != nil {
-			return machine.Unpresentable{PaymentID: job.of.PaymentID, Reason: unfit(err)}
-		}
-		job.view.QR = code
+	err := p.draw(job)
+	if noQR := (*noQRError)(nil); errors.As(err, &noQR) {
+		return machine.Unpresentable{PaymentID: job.of.PaymentID, Reason: unfit(noQR.error)}
 	}
-	if err := p.draw(job); err != nil {
+	if err != nil {
 		// What is on the glass now is not what is so: a dead PAID, or a dead QR.
 		// It must not be seen; should the light not obey, there is no more to do.
 		p.lit = false
@@ -141,6 +156,9 @@ func (p *painter) paint(job picture) machine.Event {
 	}
 	return job.of.Drawn
 }
+
+// noQRError says why a picture's QR cannot be made. The glass is as it was.
+type noQRError struct{ error }
 
 func unfit(err error) string {
 	if errors.Is(err, screen.ErrQRDoesNotFit) {
@@ -164,7 +182,7 @@ func (p *painter) draw(job picture) error {
 		}
 		p.swept = job.sweep
 	}
-	if err := p.renderer.Render(p.image, job.view); err != nil {
+	if err := p.render(job); err != nil {
 		return err
 	}
 	if err := p.panel.Draw(p.image.Rect, p.image, image.Point{}); err != nil {
@@ -178,6 +196,21 @@ func (p *painter) draw(job picture) error {
 	}
 	p.lit = true
 	return nil
+}
+
+// render makes the picture. What is around a QR is painted while that is made.
+func (p *painter) render(job picture) error {
+	if job.qr == "" {
+		return p.renderer.Render(p.image, job.view)
+	}
+	if err := p.renderer.RenderAround(p.image, job.view); err != nil {
+		return err
+	}
+	code, err := p.qr(job.qr).encode(p.glass)
+	if err != nil {
+		return &noQRError{err}
+	}
+	return p.renderer.AddQR(p.image, code)
 }
 
 // sweep has every pixel sent, white and then black: a driver sends only what

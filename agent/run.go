@@ -10,7 +10,6 @@ import (
 
 	"github.com/galla-pay/galla/agent/internal/identity"
 	"github.com/galla-pay/galla/agent/internal/machine"
-	"github.com/galla-pay/galla/agent/internal/screen"
 	"github.com/galla-pay/galla/agent/internal/session"
 	"github.com/galla-pay/galla/agent/internal/spool"
 )
@@ -28,9 +27,8 @@ const (
 // terminal is the event loop's own. Nothing here is touched by another goroutine.
 type terminal struct {
 	cfg     Config
-	kind    string       // of the panel
-	glass   screen.Glass // of the panel
-	start   time.Time    // the machine's 0
+	kind    string    // of the panel
+	start   time.Time // the machine's 0
 	m       machine.Machine
 	spool   *spool.Spool
 	link    *session.Session // nil until there are credentials
@@ -74,7 +72,7 @@ func Run(ctx context.Context, cfg Config, hw Hardware) error {
 	t := &terminal{
 		cfg: cfg, kind: hw.Kind.Name, drawLimit: hw.Kind.DrawLimit + drawGrace, start: time.Now(),
 		painter: p, hidden: hw.Hidden, keys: hw.Keys, look: hw.Look, restart: cfg.Restart,
-		tested: make(chan machine.Event), glass: screen.Glass{Size: hw.Kind.Size, Width: hw.Kind.ActiveWidth},
+		tested: make(chan machine.Event),
 	}
 	if hw.Companion != nil {
 		if t.second, err = newCompanion(hw, cfg.Log); err != nil {

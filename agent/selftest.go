@@ -108,8 +108,7 @@ func (t *terminal) unfit(s *protocol.Sale) bool {
 		return false
 	}
 	if t.fits.qr != s.QR {
-		t.painter.begin(s.QR, t.spawn)
-		t.fits = fit{qr: s.QR, unfit: errors.Is(screen.Fits(s.QR, t.glass), screen.ErrQRDoesNotFit)}
+		t.fits = fit{qr: s.QR, unfit: errors.Is(t.painter.begin(s.QR, t.spawn), screen.ErrQRDoesNotFit)}
 	}
 	return t.fits.unfit
 }

@@ -3,50 +3,12 @@ package cable
 import (
 	"context"
 	"errors"
-	"io"
 	"net"
 	"syscall"
 	"testing"
+
+	"github.com/galla-pay/galla/firmware-sim/cable/cabletest"
 )
-
-// peer is the other end of the cable: it reports every byte and the end.
-type peer struct {
-	listener net.Listener
-	bytes    chan byte
-	ended    chan error
-}
-
-func newPeer(t *testing.T) *peer {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &peer{listener: listener, bytes: make(chan byte, 64), ended: make(chan error, 8)}
-	t.Cleanup(func() { _ = listener.Close() })
-	go func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer conn.Close()
-				one := make([]byte, 1)
-				for {
-					if _, err := io.ReadFull(conn, one); err != nil {
-						p.ended <- err
-						return
-					}
-					p.bytes <- one[0]
-				}
-			}()
-		}
-	}()
-	return p
-}
-
-func (p *peer) address() string { return p.listener.Addr().String() }
 
 func plugged() *Cable {
 	c := New(nil)
@@ -54,26 +16,17 @@ func plugged() *Cable {
 	return c
 }
 
-func dial(t *testing.T, c *Cable, p *peer) net.Conn {
-	t.Helper()
-	conn, err := c.Dial(t.Context(), "tcp", p.address())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return conn
-}
-
 // A cable that is pulled cuts the sockets that there are without a farewell, and lets
 // dialling fail until it is back.
 func TestPlug(t *testing.T) {
 	t.Parallel()
-	c, p := New(nil), newPeer(t)
+	c, p := New(nil), cabletest.NewPeer(t)
 	nothing := func() {
 		t.Helper()
 		if c.Plugged() {
 			t.Fatal("it is plugged in")
 		}
-		if _, err := c.Dial(t.Context(), "tcp", p.address()); !errors.Is(err, ErrNoNetwork) || !errors.Is(err, syscall.ENETUNREACH) {
+		if _, err := c.Dial(t.Context(), "tcp", p.Address()); !errors.Is(err, ErrNoNetwork) || !errors.Is(err, syscall.ENETUNREACH) {
 			t.Fatalf("Dial = %v, want no network", err)
 		}
 	}
@@ -87,8 +40,8 @@ func TestPlug(t *testing.T) {
 	for range 2 {
 		move(true, true)
 		move(true, false)
-		conn := dial(t, c, p)
-		if _, err := conn.Write([]byte("a")); err != nil || <-p.bytes != 'a' || !c.Plugged() {
+		conn := p.Dial(t, c)
+		if _, err := conn.Write([]byte("a")); err != nil || <-p.Bytes != 'a' || !c.Plugged() {
 			t.Fatalf("a byte does not get through: %v", err)
 		}
 		move(false, true)
@@ -96,7 +49,7 @@ func TestPlug(t *testing.T) {
 		if k, err := conn.Write([]byte("farewell")); k != 8 || err != nil {
 			t.Fatalf("Write into the dead cable = %d, %v", k, err)
 		}
-		if err := <-p.ended; !errors.Is(err, syscall.ECONNRESET) {
+		if err := <-p.Ended; !errors.Is(err, syscall.ECONNRESET) {
 			t.Fatalf("the peer sees %v, want a reset", err)
 		}
 		if _, err := conn.Read(make([]byte, 1)); err == nil {
@@ -112,14 +65,14 @@ func TestPlug(t *testing.T) {
 // The caller's own reasons stay the caller's.
 func TestDialFails(t *testing.T) {
 	t.Parallel()
-	n, p := plugged(), newPeer(t)
+	n, p := plugged(), cabletest.NewPeer(t)
 	ended, end := context.WithCancel(t.Context())
 	end()
-	if _, err := n.Dial(ended, "tcp", p.address()); err == nil || errors.Is(err, ErrNoNetwork) {
+	if _, err := n.Dial(ended, "tcp", p.Address()); err == nil || errors.Is(err, ErrNoNetwork) {
 		t.Fatalf("Dial with an ended context = %v", err)
 	}
-	_ = p.listener.Close()
-	if _, err := n.Dial(t.Context(), "tcp", p.address()); !errors.Is(err, syscall.ECONNREFUSED) {
+	p.Close()
+	if _, err := n.Dial(t.Context(), "tcp", p.Address()); !errors.Is(err, syscall.ECONNREFUSED) {
 		t.Fatalf("Dial to nobody = %v", err)
 	}
 }
@@ -152,9 +105,9 @@ func TestDialUnderWay(t *testing.T) {
 // A socket that the agent closed itself is forgotten.
 func TestForgetsClosedSockets(t *testing.T) {
 	t.Parallel()
-	n, p := plugged(), newPeer(t)
+	n, p := plugged(), cabletest.NewPeer(t)
 	for range 3 {
-		if err := dial(t, n, p).Close(); err != nil {
+		if err := p.Dial(t, n).Close(); err != nil {
 			t.Fatal(err)
 		}
 	}

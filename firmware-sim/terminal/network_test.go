@@ -3,60 +3,12 @@ package terminal
 import (
 	"errors"
 	"io"
-	"net"
 	"syscall"
 	"testing"
 
 	"github.com/galla-pay/galla/firmware-sim/cable"
+	"github.com/galla-pay/galla/firmware-sim/cable/cabletest"
 )
-
-// peer is the other end of the cable: it reports every byte and the end.
-type peer struct {
-	listener net.Listener
-	bytes    chan byte
-	ended    chan error
-}
-
-func newPeer(t *testing.T) *peer {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &peer{listener: listener, bytes: make(chan byte, 64), ended: make(chan error, 8)}
-	t.Cleanup(func() { _ = listener.Close() })
-	go func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer conn.Close()
-				one := make([]byte, 1)
-				for {
-					if _, err := io.ReadFull(conn, one); err != nil {
-						p.ended <- err
-						return
-					}
-					p.bytes <- one[0]
-				}
-			}()
-		}
-	}()
-	return p
-}
-
-func (p *peer) address() string { return p.listener.Addr().String() }
-
-func dial(t *testing.T, n *network, p *peer) net.Conn {
-	t.Helper()
-	conn, err := n.Dial(t.Context(), "tcp", p.address())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return conn
-}
 
 func powered() *network {
 	n := newNetwork()
@@ -96,9 +48,9 @@ func TestNetworkSwitches(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			n, p := powered(), newPeer(t)
-			conn := dial(t, n, p)
-			if _, err := conn.Write([]byte("a")); err != nil || <-p.bytes != 'a' {
+			n, p := powered(), cabletest.NewPeer(t)
+			conn := p.Dial(t, n)
+			if _, err := conn.Write([]byte("a")); err != nil || <-p.Bytes != 'a' {
 				t.Fatalf("a byte does not get through: %v", err)
 			}
 			tt.off(n)
@@ -110,7 +62,7 @@ func TestNetworkSwitches(t *testing.T) {
 			if k, err := conn.Write([]byte("farewell")); k != 8 || err != nil {
 				t.Fatalf("Write into the dead cable = %d, %v", k, err)
 			}
-			if err := <-p.ended; !errors.Is(err, syscall.ECONNRESET) {
+			if err := <-p.Ended; !errors.Is(err, syscall.ECONNRESET) {
 				t.Fatalf("the peer sees %v, want a reset", err)
 			}
 			if _, err := conn.Read(make([]byte, 1)); err == nil {
@@ -122,18 +74,18 @@ func TestNetworkSwitches(t *testing.T) {
 			if tt.stillOff != nil {
 				tt.stillOff(n)
 			}
-			if _, err := n.Dial(t.Context(), "tcp", p.address()); !errors.Is(err, cable.ErrNoNetwork) || !errors.Is(err, syscall.ENETUNREACH) {
+			if _, err := n.Dial(t.Context(), "tcp", p.Address()); !errors.Is(err, cable.ErrNoNetwork) || !errors.Is(err, syscall.ENETUNREACH) {
 				t.Fatalf("Dial = %v, want no network", err)
 			}
 			tt.on(n)
-			conn = dial(t, n, p)
-			if _, err := conn.Write([]byte("b")); err != nil || <-p.bytes != 'b' {
+			conn = p.Dial(t, n)
+			if _, err := conn.Write([]byte("b")); err != nil || <-p.Bytes != 'b' {
 				t.Fatalf("a byte does not get through again: %v", err)
 			}
 			if err := conn.Close(); err != nil {
 				t.Fatal(err)
 			}
-			if err := <-p.ended; err != io.EOF {
+			if err := <-p.Ended; err != io.EOF {
 				t.Fatalf("the peer sees %v, want an orderly end", err)
 			}
 		})
@@ -142,8 +94,8 @@ func TestNetworkSwitches(t *testing.T) {
 
 func TestNetworkHasNoPowerAtFirst(t *testing.T) {
 	t.Parallel()
-	n, p := newNetwork(), newPeer(t)
-	if _, err := n.Dial(t.Context(), "tcp", p.address()); !errors.Is(err, cable.ErrNoNetwork) {
+	n, p := newNetwork(), cabletest.NewPeer(t)
+	if _, err := n.Dial(t.Context(), "tcp", p.Address()); !errors.Is(err, cable.ErrNoNetwork) {
 		t.Fatalf("Dial = %v", err)
 	}
 }

@@ -71,59 +71,72 @@ func EncodeLink(text string, glass Glass) (*QR, error) {
 	return encode(text, glass, l.link)
 }
 
-// Fits says whether a panel has room for a text, as EncodeQR does. It costs little:
-// nothing is drawn.
-func Fits(text string, glass Glass) error {
-	l, err := layoutOf(glass.Size)
-	if err != nil {
-		return err
-	}
-	_, _, _, err = choose(text, glass, l.card)
-	return err
+// Draft is a text that a panel has room for, with all chosen that a QR needs, and
+// nothing encoded yet.
+type Draft struct {
+	code  *qrcode.QRCode
+	level string
+	px    int // pixels along one module
 }
 
-// choose is how a text is encoded on a card: its level, and the pixels of a module.
-func choose(text string, glass Glass, card image.Rectangle) (code *qrcode.QRCode, level string, px int, err error) {
+// DraftQR is the part of EncodeQR that costs little, a fiftieth of the whole: it says
+// whether the panel has room for the text, with EncodeQR's errors.
+func DraftQR(text string, glass Glass) (*Draft, error) {
+	l, err := layoutOf(glass.Size)
+	if err != nil {
+		return nil, err
+	}
+	return draft(text, glass, l.card)
+}
+
+// draft chooses how a text is encoded on a card.
+func draft(text string, glass Glass, card image.Rectangle) (*Draft, error) {
 	if card.Empty() {
-		return nil, "", 0, fmt.Errorf("%w: %dx%d pixels never carry one", ErrQRDoesNotFit, glass.Size.X, glass.Size.Y)
+		return nil, fmt.Errorf("%w: %dx%d pixels never carry one", ErrQRDoesNotFit, glass.Size.X, glass.Size.Y)
 	}
 	if glass.Width <= 0 {
-		return nil, "", 0, fmt.Errorf("panel width %s is not positive", glass.Width)
+		return nil, fmt.Errorf("panel width %s is not positive", glass.Width)
 	}
 	if len(text) > longestText {
-		return nil, "", 0, fmt.Errorf("%w: %d bytes: no QR holds more than %d", ErrQRDoesNotFit, len(text), longestText)
+		return nil, fmt.Errorf("%w: %d bytes: no QR holds more than %d", ErrQRDoesNotFit, len(text), longestText)
 	}
 	medium, errM := qrcode.New(text, qrcode.Medium)
 	low, err := qrcode.New(text, qrcode.Low)
 	if err != nil {
 		// L holds the most: what it refuses no level takes.
-		return nil, "", 0, fmt.Errorf("%w: %d bytes: %w", ErrQRDoesNotFit, len(text), err)
+		return nil, fmt.Errorf("%w: %d bytes: %w", ErrQRDoesNotFit, len(text), err)
 	}
-	code, level = low, "L"
+	d := &Draft{code: low, level: "L"}
 	if errM == nil && pixelsOf(card, side(medium)) == pixelsOf(card, side(low)) {
-		code, level = medium, "M"
+		d.code, d.level = medium, "M"
 	}
-	px = pixelsOf(card, side(code))
-	if module := glass.Width * physic.Distance(px) / physic.Distance(glass.Size.X); module < leastModule {
+	d.px = pixelsOf(card, side(d.code))
+	if module := glass.Width * physic.Distance(d.px) / physic.Distance(glass.Size.X); module < leastModule {
 		least := int((leastModule*physic.Distance(glass.Size.X) + glass.Width - 1) / glass.Width)
-		return nil, "", 0, fmt.Errorf("%w: %d bytes need %d modules a side, at most %d can be read",
+		return nil, fmt.Errorf("%w: %d bytes need %d modules a side, at most %d can be read",
 			ErrQRDoesNotFit, len(text), side(low), card.Dx()/least-2*quietZone)
 	}
-	return code, level, px, nil
+	return d, nil
+}
+
+// Encode makes the QR. It costs milliseconds, and is called once.
+func (d *Draft) Encode() *QR {
+	d.code.DisableBorder = true
+	q := &QR{modules: side(d.code), px: d.px, level: d.level}
+	q.dark = make([]bool, 0, q.modules*q.modules)
+	for _, row := range d.code.Bitmap() {
+		q.dark = append(q.dark, row...)
+	}
+	return q
 }
 
 // encode makes a QR for a card of a panel.
 func encode(text string, glass Glass, card image.Rectangle) (*QR, error) {
-	code, level, px, err := choose(text, glass, card)
+	d, err := draft(text, glass, card)
 	if err != nil {
 		return nil, err
 	}
-	code.DisableBorder = true
-	q := &QR{modules: side(code), px: px, level: level}
-	for _, row := range code.Bitmap() {
-		q.dark = append(q.dark, row...)
-	}
-	return q, nil
+	return d.Encode(), nil
 }
 
 // side is the modules of one side (ISO/IEC 18004: version 1 has 21).
@@ -135,9 +148,12 @@ func pixelsOf(card image.Rectangle, modules int) int {
 }
 
 // qr paints the white card and the modules in its middle. The card is white to
-// its square corners: it is the quiet zone.
+// its square corners: it is the quiet zone. Without a QR the card stays empty.
 func (c *canvas) qr(card image.Rectangle, q *QR) {
 	c.fill(card, white)
+	if q == nil {
+		return
+	}
 	at := card.Min.Add(image.Pt((card.Dx()-q.modules*q.px)/2, (card.Dy()-q.modules*q.px)/2))
 	for i := 0; i < len(q.dark); i++ {
 		if !q.dark[i] {

@@ -419,25 +419,25 @@ func FuzzEncodeQR(f *testing.F) {
 	})
 }
 
-// Fits says what EncodeQR would, without the work.
-func TestFitsIsWhatEncodeQRSays(t *testing.T) {
+// A draft says what EncodeQR would, without the work.
+func TestADraftSaysWhatEncodeQRSays(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, glass pane) {
 		rapid.Check(t, func(rt *rapid.T) {
 			text := rapid.StringMatching(`upi://pay\?[A-Za-z0-9@&=%.:/_-]{1,700}`).Draw(rt, "text")
 			_, err := screen.EncodeQR(text, glass.Glass)
-			fits := screen.Fits(text, glass.Glass)
+			_, fits := screen.DraftQR(text, glass.Glass)
 			if (err == nil) != (fits == nil) || err != nil && err.Error() != fits.Error() {
-				rt.Fatalf("Fits says %v, EncodeQR %v", fits, err)
+				rt.Fatalf("DraftQR says %v, EncodeQR %v", fits, err)
 			}
 		})
 	})
 }
 
-func BenchmarkFits(b *testing.B) {
+func BenchmarkDraftQR(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
-		if err := screen.Fits(signedQR, glass.Glass); err != nil {
+		if _, err := screen.DraftQR(signedQR, glass.Glass); err != nil {
 			b.Fatal(err)
 		}
 	}

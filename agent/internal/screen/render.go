@@ -52,13 +52,45 @@ func (r *Renderer) Render(dst *image.RGBA, v View) error {
 	if v.Mode == protocol.ModeEnrolling {
 		card = r.layout.link
 	}
-	if q := v.QR; q != nil && !card.Empty() && pixelsOf(card, q.modules) < q.px {
-		return fmt.Errorf("%w: its QR was made for another panel", ErrView)
+	if err := v.QR.checkCard(card); err != nil {
+		return err
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.canvas.dst = dst
 	defer func() { r.canvas.dst = nil }()
 	r.layout.draw(&r.canvas, v)
+	return nil
+}
+
+// RenderAround is Render for a View that presents a QR which is not made yet: it has
+// none, and its card stays empty until AddQR. So that a picture has little left to do
+// once its QR is there.
+func (r *Renderer) RenderAround(dst *image.RGBA, v View) error {
+	v.QR, v.around = nil, true
+	return r.Render(dst, v)
+}
+
+// AddQR paints a payment's QR on what RenderAround has left of dst.
+func (r *Renderer) AddQR(dst *image.RGBA, q *QR) error {
+	if dst == nil || dst.Rect != (image.Rectangle{Max: r.layout.size}) {
+		return fmt.Errorf("%w: the picture is not %dx%d pixels", ErrView, r.layout.size.X, r.layout.size.Y)
+	}
+	if err := q.checkCard(r.layout.card); err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.canvas.dst = dst
+	defer func() { r.canvas.dst = nil }()
+	r.canvas.qr(r.layout.card, q)
+	return nil
+}
+
+// checkCard refuses a QR, if there is one, that a card is too small for.
+func (q *QR) checkCard(card image.Rectangle) error {
+	if q != nil && !card.Empty() && pixelsOf(card, q.modules) < q.px {
+		return fmt.Errorf("%w: its QR was made for another panel", ErrView)
+	}
 	return nil
 }

@@ -1,7 +1,10 @@
 package screen_test
 
 import (
+	"bytes"
+	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -242,6 +245,49 @@ func TestOnlyASuccessSaysPaid(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestAQRThatComesLater: what is painted around a QR, and then the QR, is the picture
+// that is painted at once, whatever was there before.
+func TestAQRThatComesLater(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, glass pane) {
+		r := newRenderer(t, glass)
+		for _, s := range states(t, glass) {
+			if s.view.Mode != protocol.ModePresenting || s.view.QR == nil {
+				continue
+			}
+			whole, parts := picture(glass), picture(glass)
+			if err := r.Render(whole, s.view); err != nil {
+				t.Fatal(err)
+			}
+			for i := range parts.Pix {
+				parts.Pix[i] = byte(i)
+			}
+			if err := r.RenderAround(parts, s.view); err != nil {
+				t.Fatal(err)
+			}
+			if bytes.Equal(parts.Pix, whole.Pix) {
+				t.Errorf("%s: there is a QR before it is made", s.name)
+			}
+			if err := r.AddQR(parts, s.view.QR); err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(parts.Pix, whole.Pix) {
+				t.Errorf("%s: the picture of two parts is another", s.name)
+			}
+		}
+	})
+	r, large := newRenderer(t, panes()[0]), panes()[1]
+	for name, err := range map[string]error{
+		"another panel's QR": r.AddQR(picture(panes()[0]), encode(t, large, strings.Repeat("x", 20))),
+		"another picture":    r.AddQR(picture(large), encode(t, panes()[0], "x")),
+		"no amount":          r.RenderAround(picture(panes()[0]), screen.View{Mode: protocol.ModePresenting}),
+	} {
+		if !errors.Is(err, screen.ErrView) {
+			t.Errorf("%s: %v, want ErrView", name, err)
+		}
+	}
 }
 
 func BenchmarkRender(b *testing.B) {

@@ -83,6 +83,8 @@ type View struct {
 	Version string // starting, enrolling, fault: of the software
 
 	Lang Lang // of the words; English when empty or unknown
+
+	around bool // the QR is painted later: see RenderAround
 }
 
 // MostChecks is how many checks a self-test may have.
@@ -136,7 +138,7 @@ func (v View) check(carries bool) error {
 		if v.AmountPaise == 0 {
 			return fmt.Errorf("%w: %s without an amount", ErrView, v.Mode)
 		}
-		if v.Mode == protocol.ModePresenting && carries && v.PayMode != protocol.PayCard && v.QR == nil {
+		if v.Mode == protocol.ModePresenting && carries && v.PayMode != protocol.PayCard && v.QR == nil && !v.around {
 			return fmt.Errorf("%w: presenting without a QR", ErrView)
 		}
 	case protocol.ModeResult:

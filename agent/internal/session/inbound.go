@@ -88,23 +88,24 @@ func (l *link) open(m message) error {
 	case m.retained:
 		return errRetained
 	}
-	if protocol.PurposeOf(m.payload) == protocol.PurposeKeys {
-		updated, err := c.Update(m.payload)
-		switch {
-		case updated && err != nil: // in use, but not on the disk
-			l.s.cfg.Log.Error("new key set is not stored", "err", err)
-		case updated:
-			l.s.cfg.Log.Info("new key set")
-		case err != nil:
-			return plain(err)
-		}
-		return nil
-	}
+	// Most are states, and a sale waits: only what is none is looked at twice.
 	st, err := protocol.OpenState(m.payload, c.Keys(), c.Identity)
-	if err != nil {
+	switch {
+	case err == nil:
+		l.s.inbox.put(State{State: st, Answer: l.duties.answered(st.Nonce)})
+		return nil
+	case protocol.PurposeOf(m.payload) != protocol.PurposeKeys:
 		return plain(err)
 	}
-	l.s.inbox.put(State{State: st, Answer: l.duties.answered(st.Nonce)})
+	updated, err := c.Update(m.payload)
+	switch {
+	case updated && err != nil: // in use, but not on the disk
+		l.s.cfg.Log.Error("new key set is not stored", "err", err)
+	case updated:
+		l.s.cfg.Log.Info("new key set")
+	case err != nil:
+		return plain(err)
+	}
 	return nil
 }
 
