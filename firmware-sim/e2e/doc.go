@@ -7,10 +7,11 @@
 // certificate at the broker, which only the embedded one has here, or two
 // controllers, which need a broker of their own, says so. A third stack, PostgreSQL
 // with three nodes of NATS, is for a session of its own, in which nodes are killed, and
-// for those about who may come in. NATS's server is a library: each node is the test
-// binary once more, with the configuration that deploy/nats ships. What an operator does in
-// them is typed as an operator types it: exec galla-controller ..., with the
-// session's database in the environment.
+// for those about who may come in. Where many terminals are wanted there is a fleet of
+// them in one process beside those of which every state is kept. NATS's server is a
+// library: each node is the test binary once more, with the configuration that
+// deploy/nats ships. What an operator does in them is typed as an operator types it:
+// exec galla-controller ..., with the session's database in the environment.
 //
 // # The failure matrix
 //
@@ -27,5 +28,9 @@
 // they come, so that none is missed that lasts for seconds only, and what must not
 // come is looked for among all of them. What is over after a time of its own, a QR
 // or a bank's answer, is given so much of it that a machine may stand still
-// meanwhile.
+// meanwhile. Only one thing is bounded, since it is promised to people: how long
+// terminals take to come back when a broker, or a node of one, was killed.
+//
+// With the race detector the programs under test have it, too, and what it finds in
+// them fails the session.
 package e2e

@@ -2,14 +2,11 @@ package e2e
 
 import (
 	"context"
-	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
-	"strconv"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -17,7 +14,8 @@ import (
 	"github.com/galla-pay/galla/hack/testservers"
 )
 
-// sideBySide is how many sessions run at once at least, unless -parallel says.
+// sideBySide is how many sessions run at once at least, unless -parallel says: a session
+// mostly waits.
 const sideBySide = 10
 
 // binaries is the folder that holds the programs under test, built once.
@@ -38,16 +36,12 @@ func run(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	binaries = dir
-	// A session mostly waits: more of them fit side by side than there are cores.
-	flag.Parse()
-	if parallel := flag.Lookup("test.parallel"); parallel.Value.String() == parallel.DefValue {
-		if err := parallel.Value.Set(strconv.Itoa(max(sideBySide, runtime.GOMAXPROCS(0)))); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
+	if err := testservers.SideBySide(sideBySide); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
 	}
 	for _, program := range []string{"controller/cmd/galla-controller", "agent/cmd/galla-agent", "firmware-sim/cmd/galla-sim"} {
-		build := exec.Command("go", "build", "-o", dir+"/", "./"+program)
+		build := exec.Command("go", "build", fmt.Sprintf("-race=%v", raced), "-o", dir+"/", "./"+program)
 		build.Dir = "../.."
 		if out, err := build.CombinedOutput(); err != nil {
 			fmt.Fprintf(os.Stderr, "building %s: %v\n%s", program, err, out)
@@ -120,8 +114,11 @@ func sessions(t *testing.T, broker string, files []string, build func(testing.TB
 	testscript.Run(t, testscript.Params{
 		Dir: dir, Files: files,
 		Condition: func(name string) (bool, error) {
-			if slices.Contains(brokers, name) {
+			switch {
+			case slices.Contains(brokers, name):
 				return broker == name, nil
+			case name == "raced": // everything is several times as slow
+				return raced, nil
 			}
 			return false, fmt.Errorf("unknown condition %s", name)
 		},
@@ -148,6 +145,7 @@ func sessions(t *testing.T, broker string, files []string, build func(testing.TB
 			"first":        firstCommand,
 			"node":         nodeCommand,
 			"trade":        tradeCommand,
+			"fleet":        fleetCommand,
 			"wake":         wakeCommand,
 			"await":        awaitCommand,
 			"never":        neverCommand,

@@ -7,8 +7,10 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -39,7 +41,8 @@ type house struct {
 	tills      map[string]*till
 	asked      []asked // for the end of the day
 	trade      *trade  // nil: nobody trades
-	lost       *loss   // the node that was killed; nil: none was
+	throng     *throng // nil: there is none
+	lost       *loss   // the broker, or its node, that was killed; nil: none was
 	noise      int     // sales that only made traffic
 }
 
@@ -92,6 +95,11 @@ func (h *house) stop() {
 	for _, name := range slices.Sorted(maps.Keys(programs)) {
 		if err := programs[name].stop(syscall.SIGTERM); err != nil {
 			h.t.Errorf("%s: %v", name, err)
+		}
+	}
+	for name, p := range programs {
+		if _, race, found := strings.Cut(p.out.String(), "WARNING: DATA RACE"); found {
+			h.t.Errorf("%s has a data race:%s", name, race[:min(len(race), 4000)])
 		}
 	}
 	if h.t.Failed() {
@@ -156,24 +164,37 @@ func (h *house) startController(ts *testscript.TestScript) {
 	})
 }
 
-// brokerCommand: broker down | up. The embedded broker goes with its
-// controller, so there down is a kill and up a start.
+// brokerCommand: broker down | up | return. The embedded broker goes with its
+// controller, so there down is a kill and up a start. return waits until all terminals
+// are in sync again, which they are within backWithin of its coming back where it was
+// not away for longer than a minute.
 func brokerCommand(ts *testscript.TestScript, neg bool, args []string) {
 	h := of(ts)
 	if neg || len(args) != 1 {
-		ts.Fatalf("usage: broker down|up")
+		ts.Fatalf("usage: broker down|up|return")
 	}
+	mosquitto := h.stack.mosquitto
 	switch {
 	case h.stack.nats != nil:
 		ts.Fatalf("a cluster has nodes: node kill|start")
-	case args[0] == "down" && h.stack.mosquitto != nil:
-		h.stack.mosquitto.Kill()
-	case args[0] == "up" && h.stack.mosquitto != nil:
-		ts.Check(h.stack.mosquitto.Restart(context.Background()))
 	case args[0] == "down":
-		controllerCommand(ts, false, []string{"kill"})
-	case args[0] == "up":
-		h.startController(ts)
+		h.lost = h.lose(nil)
+		if mosquitto != nil {
+			mosquitto.Kill()
+		} else {
+			controllerCommand(ts, false, []string{"kill"})
+		}
+	case args[0] == "up" && h.lost != nil:
+		if mosquitto != nil {
+			ts.Check(mosquitto.Restart(context.Background()))
+		} else {
+			h.startController(ts)
+		}
+		h.lost.from = time.Now()
+	case args[0] == "return" && h.lost != nil:
+		h.awaitReturn(ts)
+	default:
+		ts.Fatalf("broker %s?", args[0])
 	}
 }
 

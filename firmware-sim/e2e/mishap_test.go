@@ -142,6 +142,9 @@ func (h *house) programs() map[string]*process {
 	for name, tm := range h.terminals {
 		all["terminal "+name] = tm.process
 	}
+	if h.throng != nil {
+		all["fleet"] = h.throng.process
+	}
 	maps.DeleteFunc(all, func(_ string, p *process) bool { return p == nil })
 	return all
 }

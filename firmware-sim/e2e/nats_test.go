@@ -51,7 +51,7 @@ type natsCluster struct {
 
 type natsMember struct {
 	*process
-	dir                             string
+	name, dir                       string
 	mqtt, clients, routes, monitors string // addresses, kept over restarts
 }
 
@@ -92,8 +92,8 @@ func (c *natsCluster) configure(t testing.TB) error {
 		return err
 	}
 	var routes []string
-	for range natsNodes {
-		n := &natsMember{dir: t.TempDir()}
+	for i := range natsNodes {
+		n := &natsMember{name: fmt.Sprint("nats-", i+1), dir: t.TempDir()}
 		for _, address := range []*string{&n.mqtt, &n.clients, &n.routes, &n.monitors} {
 			if *address, err = freeAddress(); err != nil {
 				return err
@@ -114,9 +114,9 @@ func (c *natsCluster) configure(t testing.TB) error {
 			return err
 		}
 	}
-	for i, n := range c.nodes {
+	for _, n := range c.nodes {
 		own, err := settings("node", map[string]any{
-			"node_name": fmt.Sprint("nats-", i+1), "node_clients": n.clients, "node_mqtt": n.mqtt, "node_cluster": n.routes,
+			"node_name": n.name, "node_clients": n.clients, "node_mqtt": n.mqtt, "node_cluster": n.routes,
 			"node_routes": routes, "node_store": filepath.Join(n.dir, "store"),
 		})
 		if err != nil {
@@ -237,6 +237,33 @@ func (n *natsMember) guests(ctx context.Context) []string {
 	return ids
 }
 
+// sessionStream is where NATS keeps the sessions of MQTT. Who comes in has one, so that
+// nobody comes in while it has no leader.
+const sessionStream = "$MQTT_sess"
+
+// leads reports whether it is the leader of that.
+func (n *natsMember) leads(ctx context.Context) bool {
+	var js struct {
+		Accounts []struct {
+			Streams []struct {
+				Name    string `json:"name"`
+				Cluster struct {
+					Leader string `json:"leader"`
+				} `json:"cluster"`
+			} `json:"stream_detail"`
+		} `json:"account_details"`
+	}
+	n.ask(ctx, "/jsz?streams=true", &js)
+	for _, account := range js.Accounts {
+		for _, stream := range account.Streams {
+			if stream.Name == sessionStream {
+				return stream.Cluster.Leader == n.name
+			}
+		}
+	}
+	return false
+}
+
 // kill is kill -9.
 func (n *natsMember) kill() error { return n.process.stop(syscall.SIGKILL) }
 
@@ -274,7 +301,7 @@ const natsController = "galla-controller"
 // cost is what each node needs now, for the log.
 func (c *natsCluster) cost(ctx context.Context) string {
 	var text strings.Builder
-	for i, n := range c.nodes {
+	for _, n := range c.nodes {
 		var is struct {
 			Mem         int64   `json:"mem"`
 			CPU         float64 `json:"cpu"`
@@ -292,8 +319,8 @@ func (c *natsCluster) cost(ctx context.Context) string {
 		}
 		n.ask(ctx, "/varz", &is)
 		n.ask(ctx, "/jsz", &js)
-		fmt.Fprintf(&text, "nats-%d: %d MB, %d connections, %d streams, %d consumers, %d messages, %d B in memory, %d B on disk, %d questions to JetStream\n",
-			i+1, is.Mem>>20, is.Connections, js.Streams, js.Consumers, js.Messages, js.Memory, js.Storage, js.API.Total)
+		fmt.Fprintf(&text, "%s: %d MB, %d connections, %d streams, %d consumers, %d messages, %d B in memory, %d B on disk, %d questions to JetStream\n",
+			n.name, is.Mem>>20, is.Connections, js.Streams, js.Consumers, js.Messages, js.Memory, js.Storage, js.API.Total)
 	}
 	return text.String()
 }

@@ -19,7 +19,7 @@ import (
 )
 
 // patience is how long anything may take before a session has failed.
-const patience = 60 * time.Second
+const patience = slowdown * 60 * time.Second
 
 // process is a program under test.
 type process struct {

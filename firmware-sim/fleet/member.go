@@ -49,6 +49,7 @@ type member struct {
 	powered bool
 	since   time.Time // when it could begin to connect; zero: it need not
 	after   string    // what since is counted from
+	synced  time.Time // since when it has been in sync; zero: it is not
 	boot    int       // counts power cycles; a status of an older one is not heard
 	selling bool
 	news    chan struct{} // closed at the next change
@@ -66,6 +67,7 @@ type State struct {
 	Identity              string           `json:"identity"`
 	Mode                  protocol.Mode    `json:"mode"`
 	Link                  bool             `json:"link"`
+	LinkSince             time.Time        `json:"linkSince,omitzero"` // when that began: in sync with the controller
 	MerchantTransactionID string           `json:"merchantTransactionId"`
 	AmountPaise           protocol.Paise   `json:"amountPaise"`
 	Result                protocol.Outcome `json:"result"`
@@ -79,7 +81,7 @@ func (m *member) State() State {
 		Number: m.n, Identity: m.id.String(), Mode: protocol.ModeOff,
 	}
 	if m.powered {
-		s.Mode, s.Link, s.Result = m.status.Mode, m.status.Link, m.status.Result
+		s.Mode, s.Link, s.LinkSince, s.Result = m.status.Mode, m.status.Link, m.synced, m.status.Result
 		s.MerchantTransactionID, s.AmountPaise = m.status.MerchantTransactionID, m.status.AmountPaise
 	}
 	return s
@@ -150,7 +152,7 @@ func (m *member) PowerOn(after string) {
 	m.change(func() {
 		m.boot++
 		boot, m.powered, m.since, m.after = m.boot, true, time.Now(), after
-		m.status = agent.Status{Mode: protocol.ModeStarting}
+		m.status, m.synced = agent.Status{Mode: protocol.ModeStarting}, time.Time{}
 	})
 	go func(stopped chan struct{}) {
 		defer close(stopped)
@@ -242,6 +244,11 @@ func (m *member) hear(boot int, s agent.Status) {
 		kind, took, m.since = m.after, now.Sub(m.since), time.Time{}
 	case !s.Link && m.status.Link && m.since.IsZero() && m.cable.Plugged():
 		m.since, m.after = now, afterLoss
+	}
+	if s.Link != m.status.Link {
+		if m.synced = now; !s.Link {
+			m.synced = time.Time{}
+		}
 	}
 	news := s.Result == protocol.OutcomeSucceeded && (m.status.Result != s.Result || m.status.MerchantTransactionID != s.MerchantTransactionID)
 	m.status, m.heard = s, now

@@ -22,6 +22,8 @@ const (
 	// included; showWithin how long to show that it is paid.
 	presentWithin = 90 * time.Second
 	showWithin    = 90 * time.Second
+	// lookEvery is how often the controller is asked what keeps it.
+	lookEvery = 3 * time.Second
 	// Amounts, in paise, of a Dynamic QR (PRD 4.2).
 	leastSale, mostSale = 100, 800_000
 )
@@ -30,6 +32,15 @@ const (
 // stored that the payment was paid and lost its power, and with it all its memory,
 // before that was on the glass. A disk would have kept it (failure matrix S9).
 const LostWithPower = "not shown as paid: lost with its power"
+
+// NotPresented begins the kind of an error of a sale that its terminal did not take;
+// the reason follows, as the controller says it.
+const NotPresented = "not presented: "
+
+// TerminalRefused is the kind of such an error where the terminal itself could not show
+// it (phonepe-api: Status data, responseCode). With a glass that is memory that tells of
+// the machine: an agent that does not get to draw for seconds takes its panel for broken.
+const TerminalRefused = NotPresented + "TERMINAL_REFUSED"
 
 // asked is a sale that was asked for.
 type asked struct {
@@ -72,17 +83,14 @@ func (p *Part) carry(ctx context.Context, m *member, sale *asked) (failed string
 	}); err != nil {
 		return "till: " + kindOf(err)
 	}
-	bounded, cancel := context.WithTimeout(ctx, presentWithin)
-	defer cancel()
-	at, err := m.Await(bounded, func(s agent.Status) bool {
-		return s.MerchantTransactionID == sale.id && s.Mode == protocol.ModePresenting
-	})
-	if err != nil {
-		_, _ = p.till.Cancel(ctx, sale.id) // the last word is the status, which is asked for in the end
-		return "not presented in " + presentWithin.String()
+	at, failed := p.presented(ctx, m, *sale)
+	if failed != "" {
+		return failed
 	}
 	p.counter.glass(at.Sub(began))
 	p.counter.count(func(t *Tally) { t.Sales.Presented++ })
+	bounded, cancel := context.WithTimeout(ctx, presentWithin)
+	defer cancel()
 	bill, err := p.scan(bounded, m, sale.amount)
 	if err != nil {
 		_, _ = p.till.Cancel(ctx, sale.id)
@@ -105,6 +113,30 @@ func (p *Part) carry(ctx context.Context, m *member, sale *asked) (failed string
 	}
 	p.counter.count(func(t *Tally) { t.Sales.ShownPaid++ })
 	return ""
+}
+
+// presented waits until the terminal shows the sale, and returns when that was. It does
+// not wait for one of which the controller says that it never will.
+func (p *Part) presented(ctx context.Context, m *member, sale asked) (at time.Time, failed string) {
+	bounded, cancel := context.WithTimeout(ctx, presentWithin)
+	defer cancel()
+	for {
+		look, end := context.WithTimeout(bounded, lookEvery)
+		at, err := m.Await(look, func(s agent.Status) bool {
+			return s.MerchantTransactionID == sale.id && s.Mode == protocol.ModePresenting
+		})
+		end()
+		if err == nil {
+			return at, ""
+		}
+		if bounded.Err() != nil {
+			_, _ = p.till.Cancel(ctx, sale.id) // the last word is the status, which is asked for in the end
+			return at, "not presented in " + presentWithin.String()
+		}
+		if said, err := p.till.Status(bounded, sale.id); err == nil && said.Status == "FAILED" {
+			return at, NotPresented + said.ResponseCode
+		}
+	}
 }
 
 // free takes a terminal that is connected, idle and has no sale of ours.

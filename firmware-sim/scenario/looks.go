@@ -79,16 +79,27 @@ func (a keeps) do(ctx context.Context, w *world) error {
 	if !a.shows.like(w, c.View()) {
 		return w.instead(c)
 	}
-	if err := pause(ctx, a.long); err != nil {
-		return err
-	}
-	views, _ := c.seen.After(mark)
-	for _, v := range append(views, c.View()) {
-		if !a.shows.like(w, v) {
-			return fmt.Errorf("it showed %s: %s", v.Mode, v.Text)
+	over := time.NewTimer(a.long)
+	defer over.Stop()
+	for ended := false; ; {
+		views, news := c.seen.After(mark)
+		for _, v := range append(views, c.View()) {
+			if !a.shows.like(w, v) {
+				return fmt.Errorf("it showed %s: %s", v.Mode, v.Text)
+			}
+		}
+		if ended {
+			return nil
+		}
+		mark += len(views)
+		select {
+		case <-news:
+		case <-over.C:
+			ended = true
+		case <-ctx.Done():
+			return ctx.Err()
 		}
 	}
-	return nil
 }
 
 // never is what a terminal must not have shown.

@@ -39,6 +39,7 @@ type dialling string
 const (
 	refuses  dialling = "refuses"  // the process is gone
 	swallows dialling = "swallows" // the machine is gone
+	elects   dialling = "elects"   // it is there, and lets nobody in
 )
 
 // Dial is Config.Dial.
@@ -58,6 +59,8 @@ func (c *cluster) Dial(ctx context.Context, network, address string) (net.Conn, 
 	case swallows:
 		<-ctx.Done()
 		return nil, ctx.Err()
+	case elects:
+		c.ctrl.Broker.Behave(sessiontest.Behaviour{Mute: true})
 	}
 	return c.ctrl.Broker.Dial(ctx, network, address)
 }
@@ -205,6 +208,34 @@ func (c *cluster) wantLink(want bool) {
 	synctest.Wait()
 	if got := c.ctrl.Broker.Connected(); got != want {
 		c.t.Fatalf("connected: %v", got)
+	}
+}
+
+// TestAClusterThatElects: a node is killed, and the others let nobody in until they have
+// agreed on what it did: NATS, for up to 9 s, and as long again where they do not agree
+// at once. They are asked without a pause, and the terminal is back within 30 s.
+func TestAClusterThatElects(t *testing.T) {
+	for seconds := range 20 {
+		t.Run(fmt.Sprint(seconds, " s"), func(t *testing.T) {
+			overCluster(t, map[string]dialling{}, func(t *testing.T, c *cluster, own []string) {
+				time.Sleep(time.Minute)
+				c.wantEvents("up", "state 1 answer true")
+				election := time.Duration(seconds) * time.Second
+				c.lose(own[1], elects)
+				c.lose(own[2], elects)
+				lost := time.Now()
+				c.lose(own[0], refuses)
+				time.Sleep(election)
+				c.returns(own[1])
+				c.returns(own[2])
+				for synctest.Wait(); !c.ctrl.Broker.Connected(); synctest.Wait() {
+					time.Sleep(100 * time.Millisecond)
+				}
+				if took := time.Since(lost); took > 30*time.Second || took > election+connectTimeout+time.Second {
+					t.Errorf("back after %v", took)
+				}
+			})
+		})
 	}
 }
 

@@ -75,24 +75,34 @@ func TestBands(t *testing.T) {
 		brokers := rapid.IntRange(1, 5).Draw(t, "brokers")
 		o := outage{brokers: brokers, since: now}
 		late := 0
+		var round time.Time
 		for i := range rapid.IntRange(1, 60).Draw(t, "tries") {
 			took := time.Duration(rapid.Int64Range(0, int64(connectTimeout)).Draw(t, "took"))
 			begun := now
 			now = now.Add(took)
-			low, high := time.Second, 5*time.Second
+			soon := now.Sub(o.since) < time.Minute
+			from, low, high := round, time.Second, 5*time.Second
 			switch {
-			case i < brokers:
-				low, high = 0, time.Second
-			case now.Sub(o.since) >= time.Minute:
+			case i < brokers, soon && i%brokers != 0:
+				from, low, high = begun, 0, time.Second
+			case !soon:
+				from = begun
 				high = []time.Duration{10, 20, 40, 60}[min(late, 3)] * time.Second
 				low = high / 2
 				late++
 			}
 			wait := o.wait(begun, time.Time{}, now)
-			if gap := took + wait; wait < 0 || gap < low || gap > max(high, took) {
-				t.Fatalf("try %d took %v and is followed after %v: want %v to %v", i, took, wait, low, high)
+			passed := now.Sub(from)
+			if gap := passed + wait; wait < 0 || gap < low || gap > max(high, passed) {
+				t.Fatalf("try %d took %v and is followed after %v: want %v to %v from %v ago", i, took, wait, low, high, passed)
+			}
+			if took+wait > max(connectTimeout, time.Second) && soon {
+				t.Fatalf("try %d is followed after %v", i, took+wait)
 			}
 			now = now.Add(wait)
+			if i%brokers == 0 {
+				round = now
+			}
 		}
 	})
 }
