@@ -45,11 +45,11 @@ func (db *DB) Administer(ctx context.Context, needs record.Needs, decide func(re
 }
 
 func (db *DB) administer(ctx context.Context, needs record.Needs, decide func(record.Snapshot) (record.Changes, error)) error {
-	tx, err := db.read.Begin(ctx)
+	tx, release, err := db.begin(ctx)
 	if err != nil {
 		return fmt.Errorf("postgres: administer: %w", failed(err))
 	}
-	defer rollbackTx(ctx, tx)
+	defer release()
 	if _, err := tx.Exec(ctx, administration); err != nil {
 		return fmt.Errorf("postgres: administer: %w", failed(err))
 	}
@@ -71,7 +71,25 @@ func (db *DB) administer(ctx context.Context, needs record.Needs, decide func(re
 	return commitTx(ctx, tx)
 }
 
-// commitTx commits; only an error of the server's says that it did not happen.
+// begin begins a transaction. release gives up what was not committed, and only then
+// the connection: whoever has it next forgets what it was warned of (warned).
+func (db *DB) begin(ctx context.Context) (tx pgx.Tx, release func(), err error) {
+	conn, err := db.read.Acquire(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	if tx, err = conn.Begin(ctx); err != nil {
+		conn.Release()
+		return nil, nil, err
+	}
+	return tx, func() {
+		rollbackTx(ctx, tx)
+		conn.Release()
+	}, nil
+}
+
+// commitTx commits a transaction of begin's; only an error of the server's says that
+// it did not happen.
 func commitTx(ctx context.Context, tx pgx.Tx) error {
 	err := tx.Commit(ctx)
 	var pg *pgconn.PgError

@@ -34,11 +34,11 @@ func (db *DB) Rewrap(ctx context.Context, to *seal.Box) (record.Rewrapped, error
 }
 
 func (db *DB) rewrap(ctx context.Context, to *seal.Box) (record.Rewrapped, error) {
-	tx, err := db.read.Begin(ctx)
+	tx, release, err := db.begin(ctx)
 	if err != nil {
 		return record.Rewrapped{}, failed(err)
 	}
-	defer rollbackTx(ctx, tx)
+	defer release()
 	// Changes wait, and whoever is sealing something is waited for.
 	for _, statement := range []string{
 		"SELECT set_config('idle_in_transaction_session_timeout', '60s', true)", administration,

@@ -2,11 +2,15 @@ package postgres_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
+	"github.com/galla-pay/galla/controller/internal/admin/record"
 	"github.com/galla-pay/galla/controller/internal/journal"
 	"github.com/galla-pay/galla/controller/internal/postgres"
 	"github.com/galla-pay/galla/hack/testservers"
@@ -17,6 +21,7 @@ func TestStandby(t *testing.T) {
 	t.Parallel()
 	p := startPair(t, testservers.WithoutFsync())
 	t.Run("a commit that does not wait", func(t *testing.T) { commitThatDoesNotWait(t, p.in(t)) })
+	t.Run("an administrator's commit", func(t *testing.T) { administration(t, p.in(t)) })
 	t.Run("a batch that is given up", func(t *testing.T) { batchThatIsGivenUp(t, p.in(t)) })
 	t.Run("which host", func(t *testing.T) { whichHost(t, p.in(t)) })
 }
@@ -56,6 +61,35 @@ func commitThatDoesNotWait(t *testing.T, p *pair) {
 	if n := p.cancelled(); n != 2 { // a question that is cut off is not cancelled
 		t.Errorf("%d waits were cancelled, want two:\n%s", n, p.primary.Log())
 	}
+}
+
+// The same for what an administrator changes, while others take their turns at the
+// connections: whoever has one next must not wipe out what it was warned of.
+func administration(t *testing.T, p *pair) {
+	db := p.open()
+	p.detach()
+	busy, idle := context.WithCancel(t.Context())
+	var others sync.WaitGroup
+	for range 4 {
+		others.Go(func() {
+			for busy.Err() == nil {
+				_ = db.Ping(busy)
+			}
+		})
+	}
+	done := make(chan error, 1)
+	go func() {
+		done <- db.Administer(t.Context(), record.Needs{}, func(record.Snapshot) (record.Changes, error) {
+			return record.Changes{Audit: []record.Entry{{At: time.Now(), Details: "{}"}}}, nil
+		})
+	}()
+	p.exec(p.outsider, "SELECT pg_cancel_backend($1)", p.waiter(p.outsider, "SyncRep"))
+	if err := <-done; !errors.Is(err, journal.ErrCommitUnknown) {
+		t.Errorf("Administer = %v, want ErrCommitUnknown", err)
+	}
+	idle()
+	others.Wait()
+	p.attach()
 }
 
 // A batch that is given up is not cancelled: it goes on waiting for the standby, is
