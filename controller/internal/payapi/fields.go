@@ -1,6 +1,7 @@
 package payapi
 
 import (
+	"bytes"
 	"encoding/json"
 	"strings"
 
@@ -18,11 +19,18 @@ func (o object) text(name string) (string, bool) {
 	if !o.has(name) {
 		return "", true
 	}
-	var s string
-	if json.Unmarshal(o[name], &s) != nil {
+	return unquote(o[name])
+}
+
+// unquote reads a JSON string; anything else is not ok.
+func unquote(raw json.RawMessage) (s string, ok bool) {
+	if len(raw) < 2 || raw[0] != '"' {
 		return "", false
 	}
-	return s, true
+	if bytes.IndexByte(raw, '\\') < 0 {
+		return string(raw[1 : len(raw)-1]), true
+	}
+	return s, json.Unmarshal(raw, &s) == nil
 }
 
 // boolean reads a field that is "true" or "false", as a JSON boolean or as text
@@ -31,9 +39,9 @@ func (o object) boolean(name string) (b, ok bool) {
 	if !o.has(name) {
 		return false, true
 	}
-	s := string(o[name])
-	if strings.HasPrefix(s, `"`) && json.Unmarshal(o[name], &s) != nil {
-		return false, false
+	s, isText := unquote(o[name])
+	if !isText {
+		s = string(o[name])
 	}
 	switch strings.ToLower(s) {
 	case "true":
@@ -51,11 +59,9 @@ func (o object) whole(name string) (n int64, set, ok bool) {
 	if !o.has(name) {
 		return 0, false, true
 	}
-	s := string(o[name])
-	if strings.HasPrefix(s, `"`) {
-		if json.Unmarshal(o[name], &s) != nil {
-			return 0, true, false
-		}
+	s, isText := unquote(o[name])
+	if !isText {
+		s = string(o[name])
 	}
 	negative := strings.HasPrefix(s, "-")
 	v, err := protocol.ParsePaise(strings.TrimPrefix(s, "-"))

@@ -1,8 +1,11 @@
 package strictjson_test
 
 import (
+	"encoding/json"
 	"fmt"
+	"maps"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"unicode"
@@ -33,6 +36,11 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			return
 		}
+		// What the doors go on with is read by encoding/json.
+		var third map[string]json.RawMessage
+		if err := json.Unmarshal(text, &third); err != nil || !maps.EqualFunc(third, ours.Fields, slices.Equal) {
+			t.Fatalf("ours is %q, encoding/json's %q, %v", ours.Fields, third, err)
+		}
 		if len(ours.Fields) != len(theirs) || len(ours.Keys) != len(theirs) {
 			t.Fatalf("%d keys, the second reader has %d", len(ours.Fields), len(theirs))
 		}
@@ -61,4 +69,77 @@ func TestEveryFoldIsOneKey(t *testing.T) {
 	if pairs < 2000 {
 		t.Errorf("only %d pairs", pairs)
 	}
+}
+
+// TestRefusals: what is wrong is said in a few words, the first thing that is.
+func TestRefusals(t *testing.T) {
+	t.Parallel()
+	const notObject, notJSON, more = "is not a JSON object", "is not JSON", "holds more than one JSON value"
+	for text, want := range map[string]string{
+		"": notObject, " ": notObject, "null": notObject, "[]": notObject, `"a"`: notObject, "1": notObject,
+		"{": notJSON, `{"a"`: notJSON, `{"a":`: notJSON, `{"a":1`: notJSON, `{"a":1,`: notJSON, `{"a":1,}`: notJSON, `{,}`: notJSON,
+		`{a:1}`: notJSON, `{1:1}`: notJSON, `{"a" 1}`: notJSON, `{"a":1 "b":2}`: notJSON, `{"a":[1,]}`: notJSON, `{"a":[1 2]}`: notJSON,
+		`{"a":[}`: notJSON, `{"a":[1}`: notJSON, `{"a":]}`: notJSON, `{"a":tru}`: notJSON, `{"a":nulll}`: notJSON, `{"a":True}`: notJSON,
+		`{"a":01}`: notJSON, `{"a":-}`: notJSON, `{"a":+1}`: notJSON, `{"a":.5}`: notJSON, `{"a":1.}`: notJSON, `{"a":1e}`: notJSON,
+		`{"a":1e+}`: notJSON, `{"a":0x1}`: notJSON, `{"a":NaN}`: notJSON, `{"a":'b'}`: notJSON, `{"a":"b}`: notJSON, `{"a":"\x41"}`: notJSON,
+		`{"a":"\u00g0"}`: notJSON, `{"a":"\u00`: notJSON, `{"a":"\`: notJSON, "{\"a\":\"\n\"}": notJSON, "{\"a\":\"\x00\"}": notJSON,
+		"{\"a\":1\v}": notJSON, "\ufeff{}": notObject, `{"a":"\"}`: notJSON, `{"a":1}/**/`: more, `{}{}`: more, `{},`: more, `{}]`: more,
+		"{\"\xff\":1}": "is not UTF-8", "{}\xff": "is not UTF-8",
+		`{"a":1,"a":2}`: `has the key "a" twice`, `{"a":1,"\u0041":2}`: `has the key "A" twice`, `{"a":1,"a"`: `has the key "a" twice`,
+		`{"a":{"b":1,"B":1}}`:      `has the key "B" twice`,
+		`{"a":{"b":{"c":1}}}`:      "is nested deeper than 2 levels",
+		`{"a":[[`:                  "is nested deeper than 2 levels",
+		`{"a":[{`:                  "is nested deeper than 2 levels",
+		`{"a":[{}],"a":1}`:         "is nested deeper than 2 levels",
+		`{"a":{"b":[]},"` + "\x01": "is nested deeper than 2 levels",
+	} {
+		if o, err := strictjson.Parse([]byte(text), 2); err == nil || err.Error() != want {
+			t.Errorf("%q: %v, %v; want %q", text, o, err, want)
+		}
+	}
+}
+
+// TestKeysKeepTheirOrder, and values their spelling.
+func TestKeysKeepTheirOrder(t *testing.T) {
+	t.Parallel()
+	o, err := strictjson.Parse([]byte(" { \"b\" : 1e400 ,\r\n\t\"\\u0061\":[ true , { } ],\"\":\"\\ud800\" } "), 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"b", "a", ""}; !slices.Equal(o.Keys, want) {
+		t.Errorf("keys are %q, want %q", o.Keys, want)
+	}
+	want := map[string]string{"b": "1e400", "a": "[ true , { } ]", "": `"\ud800"`}
+	for key, raw := range want {
+		if string(o.Fields[key]) != raw {
+			t.Errorf("%q is %s, want %s", key, o.Fields[key], raw)
+		}
+	}
+	if len(o.Fields) != len(want) {
+		t.Errorf("%d fields, want %d", len(o.Fields), len(want))
+	}
+}
+
+// BenchmarkParse reads the payload of an init; the simplest that a door could do
+// beside it.
+func BenchmarkParse(b *testing.B) {
+	text := []byte(`{"merchantId":"MERCHANTUAT","storeId":"teststore1","terminalId":"testterminal1","merchantTransactionId":"TX32321849644234",` +
+		`"orderId":"ORD17","amount":24500,"solutionType":"DQR_DEVICE","expiresIn":180}`)
+	b.Run("strict", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := strictjson.Parse(text, 16); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("encoding_json", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			var fields map[string]json.RawMessage
+			if err := json.Unmarshal(text, &fields); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 }
