@@ -26,7 +26,7 @@ import (
 type networkFlags struct {
 	UPINetwork  string `name:"upi-network" placeholder:"URL" help:"Send collect requests, refunds and questions to this UPI network; with galla-sim npci http://127.0.0.1:8075. Empty: they wait."`
 	UPISignCert string `name:"upi-sign-cert" placeholder:"FILE" help:"The certificate (PEM) of --upi-sign-key; served to everybody at /api/v1/dynamic-qr/certificate."`
-	UPISignKey  string `name:"upi-sign-key" placeholder:"FILE" help:"Our RSA key (PEM, 2048 bits or more) for messages to the UPI network, not readable by everybody. The sandbox makes one where none is given."`
+	UPISignKey  string `name:"upi-sign-key" placeholder:"FILE" help:"Our key (PEM) for messages and answers to the UPI network, not readable by everybody: RSA of 2048 bits or more, or P-256, which costs less; the network must take ecdsa-sha256 then. The sandbox makes one where none is given."`
 }
 
 // checkNetwork refuses flags that contradict each other. Outside the sandbox a
@@ -108,19 +108,9 @@ func readSigner(certFile, keyFile string) (*upiSigner, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--upi-sign-key: %w", err)
 	}
-	block, _ := pem.Decode([]byte(secret))
-	if block == nil {
-		return nil, fmt.Errorf("--upi-sign-key: %s is not PEM", keyFile)
-	}
-	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	key, err := upixml.PrivateKey([]byte(secret))
 	if err != nil {
-		if parsed, err = x509.ParsePKCS1PrivateKey(block.Bytes); err != nil {
-			return nil, fmt.Errorf("--upi-sign-key: %s is no RSA key", keyFile)
-		}
-	}
-	key, ok := parsed.(*rsa.PrivateKey)
-	if !ok {
-		return nil, fmt.Errorf("--upi-sign-key: %s is no RSA key", keyFile)
+		return nil, fmt.Errorf("--upi-sign-key: %s: %w", keyFile, err)
 	}
 	signer, err := newUPISigner(key, certs[0])
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
@@ -153,6 +154,19 @@ func TestSignerFromFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	curveKey := write("curve.key", "PRIVATE KEY", der, 0o600)
+	template := &x509.Certificate{SerialNumber: big.NewInt(3), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour)}
+	if der, err = x509.CreateCertificate(rand.Reader, template, template, curve.Public(), curve); err != nil {
+		t.Fatal(err)
+	}
+	curveCert := write("curve.cert", "CERTIFICATE", der, 0o644)
+	_, edwards, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if der, err = x509.MarshalPKCS8PrivateKey(edwards); err != nil {
+		t.Fatal(err)
+	}
 	good, err := os.ReadFile(key)
 	if err != nil {
 		t.Fatal(err)
@@ -169,7 +183,10 @@ func TestSignerFromFiles(t *testing.T) {
 		{"another's certificate", other, key, "--upi-sign-key"},
 		{"a certificate that is over", past, pastKey, "--upi-sign-key"},
 		{"a short key", weak, weakKey, "--upi-sign-key"},
-		{"not RSA", cert, write("curve.key", "PRIVATE KEY", der, 0o600), "no RSA key"},
+		{"a pair on P-256", curveCert, curveKey, ""},
+		{"a key on P-256 and another's certificate", cert, curveKey, "--upi-sign-key"},
+		{"an RSA key and a certificate on P-256", curveCert, key, "--upi-sign-key"},
+		{"a key of another kind", cert, write("edwards.key", "PRIVATE KEY", der, 0o600), "RSA keys of at least 2048 bits, or keys on P-256"},
 		{"a key that everybody can read", cert, open, "can be read by everybody"},
 		{"a certificate for a key", cert, cert, "--upi-sign-key"},
 		{"a key for a certificate", key, key, "--upi-sign-cert"},

@@ -1,8 +1,10 @@
 package upixml
 
 import (
+	"crypto"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"sync"
 	"time"
 )
@@ -30,6 +32,41 @@ func certificate(text string) *x509.Certificate {
 		return nil
 	}
 	return cert
+}
+
+// PrivateKey reads the key of a PEM text, in PKCS #8, PKCS #1 or SEC 1: one that
+// can sign for a [Signer], which is RSA of 2048 bits or more, or on P-256. The
+// parameters of a curve may stand before it, as openssl writes them. The error,
+// which holds nothing of the text, is ErrKey or ErrNoPEM.
+func PrivateKey(text []byte) (crypto.Signer, error) {
+	block, rest := pem.Decode(text)
+	for block != nil && block.Type == "EC PARAMETERS" {
+		block, rest = pem.Decode(rest)
+	}
+	if block == nil {
+		return nil, ErrNoPEM
+	}
+	if key, err := x509.ParsePKCS8PrivateKey(block.Bytes); err == nil {
+		return signing(key)
+	}
+	if key, err := x509.ParsePKCS1PrivateKey(block.Bytes); err == nil {
+		return signing(key)
+	}
+	if key, err := x509.ParseECPrivateKey(block.Bytes); err == nil {
+		return signing(key)
+	}
+	return nil, ErrKey
+}
+
+// ErrNoPEM says that a text is not PEM.
+var ErrNoPEM = errors.New("it is not PEM")
+
+func signing(key any) (crypto.Signer, error) {
+	signer, is := key.(crypto.Signer)
+	if !is || methodOfKey(signer.Public()) == nil {
+		return nil, ErrKey
+	}
+	return signer, nil
 }
 
 // maxPinned is how many texts a Pinned keeps: more than any directory names at

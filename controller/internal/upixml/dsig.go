@@ -2,16 +2,11 @@ package upixml
 
 import (
 	"bytes"
-	"crypto"
-	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
 	"errors"
 	"time"
 )
-
-// minKeyBits is the shortest RSA key whose signature counts.
-const minKeyBits = 2048
 
 var (
 	errUnsigned = errors.New("the message is not signed")
@@ -28,10 +23,11 @@ func HasSignature(doc []byte) bool {
 }
 
 // Verify checks the signature of doc (upi-switch: Signatures): XML-DSig
-// enveloped, exclusive C14N without comments, RSA-SHA256, one reference to the
-// whole document by URI "" or the root's Id, made with the key of one of certs,
-// which must be valid at the given time. KeyInfo is ignored: who may sign is
-// for the caller to say, not for the message.
+// enveloped, exclusive C14N without comments, one reference to the whole document
+// by URI "" or the root's Id, made with the key of one of certs, which must be
+// valid at the given time: RSA-SHA256 where that is an RSA key of 2048 bits or
+// more, ECDSA-SHA256 where it is one on P-256; others sign nothing. KeyInfo is
+// ignored: who may sign, and how, is for the caller to say, not for the message.
 //
 // It returns what was signed, in canonical form and without the Signature.
 // Nothing else of the document may be used afterwards. The error is an *Error
@@ -71,7 +67,7 @@ func check(doc []byte, certs []*x509.Certificate, at time.Time, w *workspace) ([
 		return nil, errNotGood
 	}
 	signature, ok := decode(make([]byte, len(r.signature.value)), r.signature.value, true)
-	if !ok || !vouched(r.signature.info.text, signature, certs, at) {
+	if !ok || !vouched(r.signature.by, r.signature.info.text, signature, certs, at) {
 		return nil, errNotGood
 	}
 	signed := bytes.Clone(r.root.text)
@@ -84,26 +80,18 @@ func check(doc []byte, certs []*x509.Certificate, at time.Time, w *workspace) ([
 	return signed, nil
 }
 
-// vouched reports whether one of certs made the signature of info and might at
-// that time.
-func vouched(info, signature []byte, certs []*x509.Certificate, at time.Time) bool {
+// vouched reports whether one of certs made the signature of info by that method,
+// which must be its key's own, and might at that time.
+func vouched(by *method, info, signature []byte, certs []*x509.Certificate, at time.Time) bool {
 	hashed := sha256.Sum256(info)
 	for _, cert := range certs {
-		if !strong(cert) || at.Before(cert.NotBefore) || at.After(cert.NotAfter) {
+		own := methodOf(cert)
+		if own == nil || own != by || at.Before(cert.NotBefore) || at.After(cert.NotAfter) {
 			continue
 		}
-		if rsa.VerifyPKCS1v15(cert.PublicKey.(*rsa.PublicKey), crypto.SHA256, hashed[:], signature) == nil {
+		if own.verify(cert.PublicKey, hashed[:], signature) {
 			return true
 		}
 	}
 	return false
-}
-
-// strong reports whether cert is there and its key is one that counts.
-func strong(cert *x509.Certificate) bool {
-	if cert == nil {
-		return false
-	}
-	key, isRSA := cert.PublicKey.(*rsa.PublicKey)
-	return isRSA && key.N.BitLen() >= minKeyBits
 }

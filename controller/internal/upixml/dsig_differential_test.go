@@ -2,6 +2,7 @@ package upixml_test
 
 import (
 	"bytes"
+	"crypto"
 	"errors"
 	"fmt"
 	"os"
@@ -52,11 +53,15 @@ func oracleCanonical(t rapid.TB, doc string) string {
 // take it and read the same.
 func TestBothTakeTheSame(t *testing.T) {
 	t.Parallel()
-	key := testKey(t)
+	byRSA, onP256 := testKey(t), p256Key(t)
 	rapid.Check(t, func(t *rapid.T) {
 		d := drawMessage(t)
 		at := rapid.IntRange(0, len(d.children)).Draw(t, "place")
-		doc, ok := seal(d.with(drawSignature(t, d, digestHere, valueHere), at), key)
+		doc, key := d.with(drawSignature(t, d, digestHere, valueHere), at), crypto.Signer(byRSA)
+		if rapid.Bool().Draw(t, "P-256") {
+			doc, key = strings.ReplaceAll(doc, rsaSHA256, ecdsaSHA256), onP256
+		}
+		doc, ok := seal(doc, key)
 		if !ok {
 			t.Fatalf("cannot be sealed:\n%s", doc)
 		}
@@ -68,14 +73,22 @@ func TestBothTakeTheSame(t *testing.T) {
 // byte, around the one element that is new.
 func TestOthersTakeOurs(t *testing.T) {
 	t.Parallel()
-	withInfo, err := upixml.NewSigner(testKey(t), testCert(t))
+	byRSA, err := upixml.NewSigner(testKey(t), testCert(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := batch{folder: t.TempDir()}
+	onP256, err := upixml.NewSigner(p256Key(t), p256Cert(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ofRSA, ofP256 := batch{folder: t.TempDir()}, batch{folder: t.TempDir()}
 	rapid.Check(t, func(t *rapid.T) {
 		d := drawMessage(t)
 		doc := d.String()
+		withInfo, b := byRSA, &ofRSA
+		if rapid.Bool().Draw(t, "P-256") {
+			withInfo, b = onP256, &ofP256
+		}
 		signer := withInfo
 		if rapid.Bool().Draw(t, "without KeyInfo") {
 			signer = withInfo.WithoutKeyInfo()
@@ -90,8 +103,10 @@ func TestOthersTakeOurs(t *testing.T) {
 		same(t, signed, oracleCanonical(t, doc))
 		b.add(t, signed)
 	})
-	if text, err := runXmlsec(slices.Concat([]string{"--verify", "--pubkey-cert-pem", certFile}, idAttrs(), b.files)...); err != nil {
-		t.Fatalf("xmlsec1 does not take ours: %v\n%s\n%s", err, text, b.named(text))
+	for by, b := range map[string]batch{certFile: ofRSA, p256CertFile: ofP256} {
+		if text, err := runXmlsec(slices.Concat([]string{"--verify", "--pubkey-cert-pem", by}, idAttrs(), b.files)...); err != nil {
+			t.Fatalf("xmlsec1 does not take ours: %v\n%s\n%s", err, text, b.named(text))
+		}
 	}
 }
 

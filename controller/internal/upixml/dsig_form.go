@@ -7,11 +7,11 @@ import (
 	"github.com/galla-pay/galla/controller/internal/upixml/token"
 )
 
-// The algorithms; each is the only one of its kind that is taken.
+// The algorithms; each is the only one of its kind that is taken. That of the
+// signature itself is its key's (method).
 const (
 	algEnveloped = "http://www.w3.org/2000/09/xmldsig#enveloped-signature"
 	algExcC14N   = "http://www.w3.org/2001/10/xml-exc-c14n#"
-	algRSASHA256 = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"
 	algSHA256    = "http://www.w3.org/2001/04/xmlenc#sha256"
 )
 
@@ -24,8 +24,11 @@ var (
 type formPart struct {
 	depth     int // Signature's is 2
 	local     string
-	algorithm string // that its attribute must name; "" for none
+	algorithm string // that its attribute must name; "" for none, algKeys for one of a key's
 }
+
+// algKeys stands for the algorithms by which keys sign.
+const algKeys = "a key's"
 
 // formParts are those of the one form that is taken, as their start tags come; only
 // a KeyInfo may follow. With the depths that leaves one tree. Of what that form
@@ -36,7 +39,7 @@ type formPart struct {
 var formParts = [...]formPart{
 	{3, "SignedInfo", ""},
 	{4, "CanonicalizationMethod", algExcC14N},
-	{4, "SignatureMethod", algRSASHA256},
+	{4, "SignatureMethod", algKeys},
 	{4, "Reference", ""},
 	{5, "Transforms", ""},
 	{6, "Transform", algEnveloped},
@@ -60,8 +63,9 @@ type signature struct {
 
 	uri    []byte // Reference's
 	hasURI bool
-	digest []byte // text of DigestValue
-	value  []byte // text of SignatureValue
+	by     *method // that SignatureMethod names
+	digest []byte  // text of DigestValue
+	value  []byte  // text of SignatureValue
 }
 
 // start takes in an element below Signature, whose declarations s has.
@@ -107,6 +111,11 @@ func (g *signature) attributes(t *token.Tokenizer, p formPart) error {
 		case len(a.Prefix) > 0:
 			return errForm
 		case string(a.Local) == "Algorithm" && p.algorithm != "":
+			if p.algorithm == algKeys {
+				g.by = methodNamed(value(a))
+				named = g.by != nil
+				continue
+			}
 			named = string(value(a)) == p.algorithm
 		case string(a.Local) == "URI" && p.local == "Reference":
 			g.uri, g.hasURI = value(a), true
@@ -114,6 +123,17 @@ func (g *signature) attributes(t *token.Tokenizer, p formPart) error {
 	}
 	if !named {
 		return errForm
+	}
+	return nil
+}
+
+// methodNamed is the method of an algorithm; nil for any other.
+func methodNamed(algorithm []byte) *method {
+	switch string(algorithm) {
+	case algRSASHA256:
+		return byRSA
+	case algECDSASHA256:
+		return byP256
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package upixml_test
 
 import (
 	"bytes"
+	"crypto"
 	"strings"
 	"testing"
 
@@ -44,6 +45,7 @@ func FuzzVerify(f *testing.F) {
 		f.Add([]byte(mustSign(f, doc)))
 		f.Add([]byte(mustSignShort(f, doc)))
 		f.Add(oracleSign(f, doc))
+		f.Add([]byte(mustSignP256(f, doc)))
 	}
 	f.Fuzz(func(t *testing.T, doc []byte) {
 		if got := agree(t, doc); got != nil && !originals[string(got)] {
@@ -62,23 +64,28 @@ func FuzzSign(f *testing.F) {
 	} {
 		f.Add([]byte(doc))
 	}
-	key, cert := testKey(f), testCert(f)
-	signer, err := upixml.NewSigner(key, cert)
+	byRSA, err := upixml.NewSigner(testKey(f), testCert(f))
+	if err != nil {
+		f.Fatal(err)
+	}
+	onP256, err := upixml.NewSigner(p256Key(f), p256Cert(f))
 	if err != nil {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, doc []byte) {
-		signed, err := signer.Sign(doc)
-		if err != nil {
-			return
-		}
-		got := agree(t, signed)
-		if got == nil {
-			t.Fatalf("signed, and not taken back:\n%s", signed)
-		}
-		want, err := oracleBody(doc)
-		if err != nil || !bytes.Equal(got, want) {
-			t.Fatalf("signed %q\nof %q\nwhich is %q, %v", got, doc, want, err)
+		for _, signer := range []*upixml.Signer{byRSA, onP256} {
+			signed, err := signer.Sign(doc)
+			if err != nil {
+				return
+			}
+			got := agree(t, signed)
+			if got == nil {
+				t.Fatalf("signed, and not taken back:\n%s", signed)
+			}
+			want, err := oracleBody(doc)
+			if err != nil || !bytes.Equal(got, want) {
+				t.Fatalf("signed %q\nof %q\nwhich is %q, %v", got, doc, want, err)
+			}
 		}
 	})
 }
@@ -95,15 +102,18 @@ func FuzzSignature(f *testing.F) {
 	f.Add("", strings.Replace(sealable(""), "</ds:Signature>", "<ds:KeyInfo><ds:KeyName>x</ds:KeyName></ds:KeyInfo></ds:Signature>", 1))
 	f.Add("", strings.Replace(sealable(""), "<ds:SignedInfo>", "<ds:SignedInfo xmlns='"+dsNamespace+"'>\r\n&#13;", 1))
 	f.Add("", strings.Replace(sealable(""), "<ds:DigestValue>", "<DigestValue xmlns='"+dsNamespace+"'>\n", 1))
-	key := testKey(f)
+	f.Add("", strings.Replace(sealable(""), rsaSHA256, ecdsaSHA256, 1))
+	byRSA, onP256 := testKey(f), p256Key(f)
 	f.Fuzz(func(t *testing.T, attributes, signature string) {
 		// Signing costs a thousand times what refusing does.
 		doc := "<ReqPay" + attributes + "><MsgID>1</MsgID>" + signature + "</ReqPay>"
 		if _, err := upixml.Verify([]byte(doc), nil, signedAt); err != nil && strings.HasPrefix(err.Error(), "BR") {
 			return
 		}
-		if sealed, ok := seal(doc, key); ok {
-			agree(t, []byte(sealed))
+		for _, key := range []crypto.Signer{byRSA, onP256} {
+			if sealed, ok := seal(doc, key); ok {
+				agree(t, []byte(sealed))
+			}
 		}
 	})
 }

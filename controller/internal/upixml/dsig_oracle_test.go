@@ -3,12 +3,16 @@ package upixml_test
 import (
 	"bytes"
 	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
+	"encoding/asn1"
 	"encoding/base64"
 	"errors"
+	"math/big"
 	"regexp"
 	"strings"
 	"testing"
@@ -30,20 +34,34 @@ func oracleVerify(doc []byte, certs []*x509.Certificate, at time.Time) ([]byte, 
 	if signature == nil {
 		return nil, errors.New("not signed")
 	}
-	if err := oracleForm(signature, tree.Root().SelectAttrValue("Id", "")); err != nil {
+	named, err := oracleForm(signature, tree.Root().SelectAttrValue("Id", ""))
+	if err != nil {
 		return nil, err
 	}
 	// goxmldsig takes line ends in a SignatureValue, but no indentation.
 	written := oracleChild(signature, "SignatureValue")
-	written.SetText(strings.Join(strings.Fields(written.Text()), ""))
+	value := strings.Join(strings.Fields(written.Text()), "")
+	written.SetText(value)
 	// Without KeyInfo it takes the one certificate that it is given.
 	if info := oracleChild(signature, "KeyInfo"); info != nil {
 		signature.RemoveChild(info)
 	}
 	for _, cert := range certs {
-		key, isRSA := cert.PublicKey.(*rsa.PublicKey)
-		if !isRSA || key.N.BitLen() < 2048 {
-			continue
+		switch key := cert.PublicKey.(type) {
+		case *rsa.PublicKey:
+			if key.N.BitLen() < 2048 || named != rsaSHA256 {
+				continue
+			}
+		case *ecdsa.PublicKey:
+			if key.Curve != elliptic.P256() || named != ecdsaSHA256 {
+				continue
+			}
+			// goxmldsig takes ASN.1 there, which XML never has (RFC 6931: 2.3.6).
+			raw, err := base64.StdEncoding.DecodeString(value)
+			if err != nil || len(raw) != 64 {
+				continue
+			}
+			written.SetText(base64.StdEncoding.EncodeToString(inASN1(raw)))
 		}
 		ctx := dsig.NewDefaultValidationContext(&dsig.MemoryX509CertificateStore{Roots: []*x509.Certificate{cert}})
 		ctx.IdAttribute = "Id"
@@ -53,6 +71,25 @@ func oracleVerify(doc []byte, certs []*x509.Certificate, at time.Time) ([]byte, 
 		}
 	}
 	return nil, errors.New("goxmldsig does not take it")
+}
+
+const (
+	rsaSHA256   = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"
+	ecdsaSHA256 = "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256"
+)
+
+// inASN1 and inFull are the two ways to write r and s.
+func inASN1(full []byte) []byte {
+	made, _ := asn1.Marshal(struct{ R, S *big.Int }{new(big.Int).SetBytes(full[:32]), new(big.Int).SetBytes(full[32:])})
+	return made
+}
+
+func inFull(made []byte) []byte {
+	var v struct{ R, S *big.Int }
+	if _, err := asn1.Unmarshal(made, &v); err != nil {
+		return nil
+	}
+	return append(v.R.FillBytes(make([]byte, 32)), v.S.FillBytes(make([]byte, 32))...)
 }
 
 // oracleWrite writes what goxmldsig validated, which must read back the same.
@@ -78,7 +115,8 @@ func oracleWrite(element *etree.Element) ([]byte, error) {
 
 var oracleBase64 = regexp.MustCompile(`^[A-Za-z0-9+/=\s]+$`)
 
-func oracleForm(signature *etree.Element, rootID string) error {
+// oracleForm is the form check. It returns the algorithm that the signature names.
+func oracleForm(signature *etree.Element, rootID string) (named string, err error) {
 	wrong := errors.New("another form")
 	algorithm := func(e *etree.Element, tag, want string) bool {
 		return e.Tag == tag && len(e.ChildElements()) == 0 && e.SelectAttrValue("Algorithm", "") == want
@@ -89,28 +127,28 @@ func oracleForm(signature *etree.Element, rootID string) error {
 	parts := signature.ChildElements()
 	if len(parts) < 2 || len(parts) > 3 || parts[0].Tag != "SignedInfo" || !textOnly(parts[1], "SignatureValue") ||
 		len(parts) == 3 && parts[2].Tag != "KeyInfo" {
-		return wrong
+		return "", wrong
 	}
 	info := parts[0].ChildElements()
 	if len(info) != 3 || !algorithm(info[0], "CanonicalizationMethod", "http://www.w3.org/2001/10/xml-exc-c14n#") ||
-		!algorithm(info[1], "SignatureMethod", "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256") || info[2].Tag != "Reference" {
-		return wrong
+		!algorithm(info[1], "SignatureMethod", rsaSHA256) && !algorithm(info[1], "SignatureMethod", ecdsaSHA256) || info[2].Tag != "Reference" {
+		return "", wrong
 	}
 	uri := info[2].SelectAttr("URI")
 	if uri == nil || uri.Value != "" && (rootID == "" || uri.Value != "#"+rootID) {
-		return wrong
+		return "", wrong
 	}
 	steps := info[2].ChildElements()
 	if len(steps) != 3 || steps[0].Tag != "Transforms" ||
 		!algorithm(steps[1], "DigestMethod", "http://www.w3.org/2001/04/xmlenc#sha256") || !textOnly(steps[2], "DigestValue") {
-		return wrong
+		return "", wrong
 	}
 	transforms := steps[0].ChildElements()
 	if len(transforms) != 2 || !algorithm(transforms[0], "Transform", "http://www.w3.org/2000/09/xmldsig#enveloped-signature") ||
 		!algorithm(transforms[1], "Transform", "http://www.w3.org/2001/10/xml-exc-c14n#") {
-		return wrong
+		return "", wrong
 	}
-	return nil
+	return info[1].SelectAttrValue("Algorithm", ""), nil
 }
 
 func oracleChild(parent *etree.Element, tag string) *etree.Element {
@@ -178,7 +216,7 @@ const (
 // signer who signs the oddest of templates. DIGEST becomes that of the document
 // without its Signature, VALUE the signature of its SignedInfo, both canonical by
 // goxmldsig. It reports whether there was a SignedInfo that could be signed.
-func seal(doc string, key *rsa.PrivateKey) (string, bool) {
+func seal(doc string, key crypto.Signer) (string, bool) {
 	body, err := oracleBody([]byte(doc))
 	if err != nil {
 		return doc, false
@@ -210,9 +248,12 @@ func seal(doc string, key *rsa.PrivateKey) (string, bool) {
 		return doc, false
 	}
 	hashed := sha256.Sum256(canonicalInfo)
-	value, err := rsa.SignPKCS1v15(rand.Reader, key, crypto.SHA256, hashed[:])
+	value, err := key.Sign(rand.Reader, hashed[:], crypto.SHA256)
 	if err != nil {
 		return doc, false
+	}
+	if _, onCurve := key.(*ecdsa.PrivateKey); onCurve {
+		value = inFull(value)
 	}
 	return strings.ReplaceAll(doc, valueHere, base64.StdEncoding.EncodeToString(value)), true
 }

@@ -33,41 +33,61 @@ type fataler interface {
 // the fuzzer's workers could not verify each other's seeds.
 func testKey(t fataler) *rsa.PrivateKey {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join("testdata", "signer.key.pem"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	block, _ := pem.Decode(bytes.ReplaceAll(text, []byte("TESTING KEY"), []byte("PRIVATE KEY")))
-	if block == nil {
-		t.Fatal("signer.key.pem is not PEM")
-	}
-	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return key.(*rsa.PrivateKey)
+	return keyOf(t, "signer.key.pem").(*rsa.PrivateKey)
 }
 
 func testCert(t fataler) *x509.Certificate {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join("testdata", "signer.cert.pem"))
+	return certOf(t, "signer.cert.pem")
+}
+
+// p256Key is the other key of testdata.
+func p256Key(t fataler) *ecdsa.PrivateKey {
+	t.Helper()
+	return keyOf(t, "signer.p256.key.pem").(*ecdsa.PrivateKey)
+}
+
+func p256Cert(t fataler) *x509.Certificate {
+	t.Helper()
+	return certOf(t, "signer.p256.cert.pem")
+}
+
+func keyOf(t fataler, name string) crypto.Signer {
+	t.Helper()
+	key, err := x509.ParsePKCS8PrivateKey(decoded(t, name))
 	if err != nil {
 		t.Fatal(err)
 	}
-	block, _ := pem.Decode(text)
-	if block == nil {
-		t.Fatal("signer.cert.pem is not PEM")
-	}
-	cert, err := x509.ParseCertificate(block.Bytes)
+	return key.(crypto.Signer)
+}
+
+func certOf(t fataler, name string) *x509.Certificate {
+	t.Helper()
+	cert, err := x509.ParseCertificate(decoded(t, name))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return cert
 }
 
+// decoded is what a PEM file of testdata holds.
+func decoded(t fataler, name string) []byte {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("testdata", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	block, _ := pem.Decode(bytes.ReplaceAll(text, []byte("TESTING KEY"), []byte("PRIVATE KEY")))
+	if block == nil {
+		t.Fatal(name, "is not PEM")
+	}
+	return block.Bytes
+}
+
+// pinned are the certificates of both.
 func pinned(t fataler) []*x509.Certificate {
 	t.Helper()
-	return []*x509.Certificate{testCert(t)}
+	return []*x509.Certificate{testCert(t), p256Cert(t)}
 }
 
 // newCert makes a certificate for key, valid for a year from 2026-12-01.

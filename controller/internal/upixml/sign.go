@@ -3,7 +3,6 @@ package upixml
 import (
 	"crypto"
 	"crypto/rand"
-	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
@@ -11,13 +10,17 @@ import (
 	"fmt"
 )
 
-// ErrKey says that a signing key is not RSA, too short, or not its certificate's.
-var ErrKey = errors.New("messages are signed with RSA keys of at least 2048 bits and their own certificate")
+// ErrKey says that a signing key is of another kind, too short, or not its
+// certificate's.
+var ErrKey = errors.New("messages are signed with RSA keys of at least 2048 bits, or keys on P-256, and their own certificate")
 
-// Signer signs messages with one key, in the form that [Verify] asks for. It is
-// for use by many at a time, as far as its key is: those of crypto/rsa are.
+// Signer signs messages with one key, in the form that [Verify] asks for: RSA-SHA256
+// with an RSA key, ECDSA-SHA256 with one on P-256, which takes a thirtieth of the
+// time. It is for use by many at a time, as far as its key is: those of crypto/rsa
+// and crypto/ecdsa are.
 type Signer struct {
 	key     crypto.Signer
+	by      *method
 	keyInfo string // all of the element, "" for none
 	spare   workspaces
 }
@@ -25,13 +28,14 @@ type Signer struct {
 // NewSigner returns a Signer that puts cert into the KeyInfo of each signature.
 // The error is ErrKey.
 func NewSigner(key crypto.Signer, cert *x509.Certificate) (*Signer, error) {
-	if key == nil || !strong(cert) {
+	by := methodOf(cert)
+	if key == nil || by == nil {
 		return nil, ErrKey
 	}
-	if public, isRSA := key.Public().(*rsa.PublicKey); !isRSA || !public.Equal(cert.PublicKey) {
+	if public, comparable := key.Public().(interface{ Equal(crypto.PublicKey) bool }); !comparable || !public.Equal(cert.PublicKey) {
 		return nil, ErrKey
 	}
-	return &Signer{key: key, keyInfo: "<ds:KeyInfo><ds:X509Data><ds:X509Certificate>" + base64.StdEncoding.EncodeToString(cert.Raw) +
+	return &Signer{key: key, by: by, keyInfo: "<ds:KeyInfo><ds:X509Data><ds:X509Certificate>" + base64.StdEncoding.EncodeToString(cert.Raw) +
 		"</ds:X509Certificate></ds:X509Data></ds:KeyInfo>"}, nil
 }
 
@@ -40,7 +44,7 @@ func NewSigner(key crypto.Signer, cert *x509.Certificate) (*Signer, error) {
 const (
 	dsDeclared  = ` xmlns:ds="` + dsigNamespace + `"`
 	dsC14N      = `<ds:CanonicalizationMethod Algorithm="` + algExcC14N + `"`
-	dsRSA       = `<ds:SignatureMethod Algorithm="` + algRSASHA256 + `"`
+	dsMethod    = `<ds:SignatureMethod Algorithm="`
 	dsReference = `<ds:Reference URI="`
 	dsTakeOut   = `"><ds:Transforms><ds:Transform Algorithm="` + algEnveloped + `"`
 	dsThenC14N  = `<ds:Transform Algorithm="` + algExcC14N + `"`
@@ -48,10 +52,12 @@ const (
 	dsDigest    = `<ds:DigestValue>`
 	dsInfoEnd   = `</ds:DigestValue></ds:Reference></ds:SignedInfo>`
 
-	infoToURI    = `<ds:SignedInfo` + dsDeclared + `>` + dsC14N + `></ds:CanonicalizationMethod>` + dsRSA + `></ds:SignatureMethod>` + dsReference
+	infoToMethod = `<ds:SignedInfo` + dsDeclared + `>` + dsC14N + `></ds:CanonicalizationMethod>` + dsMethod
+	infoToURI    = `"></ds:SignatureMethod>` + dsReference
 	infoToDigest = dsTakeOut + `></ds:Transform>` + dsThenC14N + `></ds:Transform>` + dsSHA + `></ds:DigestMethod>` + dsDigest
 
-	shortToURI    = `<ds:Signature` + dsDeclared + `><ds:SignedInfo>` + dsC14N + `/>` + dsRSA + `/>` + dsReference
+	shortToMethod = `<ds:Signature` + dsDeclared + `><ds:SignedInfo>` + dsC14N + `/>` + dsMethod
+	shortToURI    = `"/>` + dsReference
 	shortToDigest = dsTakeOut + `/>` + dsThenC14N + `/>` + dsSHA + `/>` + dsDigest
 	shortToValue  = dsInfoEnd + `<ds:SignatureValue>`
 	dsValueEnd    = `</ds:SignatureValue>`
@@ -86,14 +92,20 @@ func (s *Signer) Sign(doc []byte) ([]byte, error) {
 	var encoded [digestLength]byte
 	base64.StdEncoding.Encode(encoded[:], sum[:])
 
-	info := make([]byte, 0, len(infoToURI)+len(uri)+len(infoToDigest)+len(encoded)+len(dsInfoEnd))
+	info := make([]byte, 0, len(infoToMethod)+len(s.by.algorithm)+len(infoToURI)+len(uri)+len(infoToDigest)+len(encoded)+len(dsInfoEnd))
+	info = append(info, infoToMethod...)
+	info = append(info, s.by.algorithm...)
 	info = append(info, infoToURI...)
 	info = append(info, uri...)
 	info = append(info, infoToDigest...)
 	info = append(info, encoded[:]...)
 	info = append(info, dsInfoEnd...)
 	hashed := sha256.Sum256(info)
-	value, err := s.key.Sign(rand.Reader, hashed[:], crypto.SHA256)
+	made, err := s.key.Sign(rand.Reader, hashed[:], crypto.SHA256)
+	if err != nil {
+		return nil, fmt.Errorf("sign message: %w", err)
+	}
+	value, err := s.by.written(made)
 	if err != nil {
 		return nil, fmt.Errorf("sign message: %w", err)
 	}
@@ -105,7 +117,7 @@ const digestLength = (sha256.Size + 2) / 3 * 4
 
 // put writes the signature into doc.
 func (s *Signer) put(doc []byte, r *reading, uri, sum, value []byte) []byte {
-	out := make([]byte, 0, len(doc)+len(shortToURI)+len(uri)+len(shortToDigest)+len(sum)+len(shortToValue)+
+	out := make([]byte, 0, len(doc)+len(shortToMethod)+len(s.by.algorithm)+len(shortToURI)+len(uri)+len(shortToDigest)+len(sum)+len(shortToValue)+
 		base64.StdEncoding.EncodedLen(len(value))+len(dsValueEnd)+len(s.keyInfo)+len(dsEnd)+len("></>")+len(r.rootName))
 	if r.present {
 		out = append(out, doc[:r.from]...)
@@ -118,6 +130,8 @@ func (s *Signer) put(doc []byte, r *reading, uri, sum, value []byte) []byte {
 		out = append(out, '>')
 		rest = rest[len("/>"):]
 	}
+	out = append(out, shortToMethod...)
+	out = append(out, s.by.algorithm...)
 	out = append(out, shortToURI...)
 	out = append(out, uri...)
 	out = append(out, shortToDigest...)

@@ -113,7 +113,7 @@ func TestSignerSaysWhatItsKeySays(t *testing.T) {
 
 func TestSignRefuses(t *testing.T) {
 	t.Parallel()
-	ecKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	other, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,9 +125,11 @@ func TestSignRefuses(t *testing.T) {
 	}{
 		{"no key", nil, testCert(t)},
 		{"no certificate", testKey(t), nil},
-		{"a key on P-256", ecKey, newCert(t, ecKey)},
+		{"a key on P-384", other, newCert(t, other)},
 		{"a short key", short, newCert(t, short)},
 		{"another's certificate", testKey(t), newCert(t, newRSA(t, 2048))},
+		{"a certificate of the other kind", testKey(t), p256Cert(t)},
+		{"a certificate of the other kind", p256Key(t), testCert(t)},
 	} {
 		if got, err := upixml.Sign([]byte(respPay), tt.key, tt.cert); !errors.Is(err, upixml.ErrKey) || got != nil {
 			t.Errorf("%s: %q, %v; want ErrKey", tt.name, got, err)

@@ -35,16 +35,21 @@ func file(t *testing.T, name, text string) string {
 	return path
 }
 
-func keyFile(t *testing.T) string {
+func keyFile(t *testing.T) string { return privateKey(t, "signer.key.pem") }
+
+func privateKey(t *testing.T, name string) string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join("testdata", "signer.key.pem"))
+	text, err := os.ReadFile(filepath.Join("testdata", name))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return file(t, "key.pem", strings.ReplaceAll(string(text), "TESTING KEY", "PRIVATE KEY"))
 }
 
-var certFile = filepath.Join("testdata", "signer.cert.pem")
+var (
+	certFile     = filepath.Join("testdata", "signer.cert.pem")
+	p256CertFile = filepath.Join("testdata", "signer.p256.cert.pem")
+)
 
 func TestXmlsecTakesOurs(t *testing.T) {
 	t.Parallel()

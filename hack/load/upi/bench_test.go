@@ -21,7 +21,9 @@ const (
 //   - rate=10000: the goal's rate, half of each message.
 //   - bearable: four fifths of the rate up to which the goals are met on this machine
 //     now, which is metric requests/s.
-//   - signed: the same with signed messages and answers.
+//   - signed: the same with signed messages and answers, these with RSA as a sandbox
+//     signs them.
+//   - signed-P-256: the answers are signed with a key on P-256.
 //
 // goodput-% is the share of requests that were answered 00 within 100 ms (ReqValQr)
 // or 150 ms (ReqPay); us-server/request and the like are CPU time, and
@@ -31,18 +33,19 @@ const (
 func BenchmarkUPI(b *testing.B) {
 	b.Run("rate=10000", func(b *testing.B) {
 		for b.Loop() {
-			r := benchRig(b, false)
+			r := benchRig(b, false, "")
 			benchRun(b, r, 10_000)
 			r.close()
 		}
 	})
-	b.Run("bearable", func(b *testing.B) { benchBearable(b, false, 1000) })
-	b.Run("signed", func(b *testing.B) { benchBearable(b, true, 100) })
+	b.Run("bearable", func(b *testing.B) { benchBearable(b, false, "", 1000) })
+	b.Run("signed", func(b *testing.B) { benchBearable(b, true, answerRSA, 100) })
+	b.Run("signed-P-256", func(b *testing.B) { benchBearable(b, true, answerP256, 300) })
 }
 
-func benchBearable(b *testing.B, signed bool, from float64) {
+func benchBearable(b *testing.B, signed bool, answers string, from float64) {
 	for b.Loop() {
-		r := benchRig(b, signed)
+		r := benchRig(b, signed, answers)
 		found, err := findKnee(from, func(rate float64) (report, error) { return r.measure(b.Context(), rate, benchStep, nil) }, func(s report) error {
 			b.Logf("%.0f/s: goodput %.2f %%, %s", s.Rate, 100*s.Goodput, s.Verdict)
 			return nil
@@ -56,8 +59,8 @@ func benchBearable(b *testing.B, signed bool, from float64) {
 	}
 }
 
-func benchRig(b *testing.B, signed bool) *rig {
-	r, err := openRig(b.Context(), options{gaps: poisson, signed: signed, most: 1024, limit: 5 * time.Second})
+func benchRig(b *testing.B, signed bool, answers string) *rig {
+	r, err := openRig(b.Context(), options{gaps: poisson, signed: signed, answers: answers, most: 1024, limit: 5 * time.Second})
 	b.Cleanup(r.close)
 	if err != nil {
 		b.Fatal(err)

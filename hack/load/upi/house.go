@@ -36,8 +36,9 @@ var settings = []string{"shared_buffers=512MB", "max_wal_size=4GB"}
 
 // openHouse starts both. With profiled the controller serves its profiles, which
 // cost it a little; with a certificate (PEM) MER101's messages may be signed by its
-// key. binary is a controller that is built already; "": it is built.
-func openHouse(ctx context.Context, binary string, profiled bool, certificate []byte) (h *house, err error) {
+// key, and it signs its answers with that kind of key. binary is a controller that
+// is built already; "": it is built.
+func openHouse(ctx context.Context, binary string, profiled bool, certificate []byte, answers string) (h *house, err error) {
 	h = &house{}
 	defer func() {
 		if err != nil {
@@ -77,12 +78,35 @@ func openHouse(ctx context.Context, binary string, profiled bool, certificate []
 	if profiled {
 		args = append(args, "--pprof-listen", "127.0.0.1:0")
 	}
+	if answers == answerP256 {
+		more, err := writeAnswerPair(dir)
+		if err != nil {
+			return h, err
+		}
+		args = append(args, more...)
+	}
 	if err := h.serve(ctx, exec.Command(binary, args...), profiled); err != nil {
 		return h, err
 	}
 	h.data, err = childNamed("postgres")
 	h.about = fmt.Sprintf("galla-controller --sandbox on PostgreSQL (fsync on, %s), %d cores, load beside it", strings.Join(settings, ", "), runtime.NumCPU())
 	return h, err
+}
+
+// writeAnswerPair makes the files of a key on P-256, and the flags that name them.
+func writeAnswerPair(dir string) (flags []string, err error) {
+	secret, certificate, err := answerPair()
+	if err != nil {
+		return nil, err
+	}
+	keyFile, certFile := filepath.Join(dir, "answers.key"), filepath.Join(dir, "answers.pem")
+	if err := os.WriteFile(keyFile, secret, 0o600); err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(certFile, certificate, 0o600); err != nil {
+		return nil, err
+	}
+	return []string{"--upi-sign-key", keyFile, "--upi-sign-cert", certFile}, nil
 }
 
 // register gives MER101 a certificate before the controller reads who there is.

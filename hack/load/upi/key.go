@@ -2,6 +2,8 @@ package upi
 
 import (
 	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
@@ -111,6 +113,34 @@ func (k *key) Sign(_ io.Reader, digest []byte, by crypto.SignerOpts) ([]byte, er
 		x.Add(x, step.Mul(step, part.before))
 	}
 	return x.FillBytes(padded), nil
+}
+
+// What the controller signs its answers with.
+const (
+	answerRSA  = "rsa"  // what a sandbox makes for itself
+	answerP256 = "p256" // a key and a certificate that are made for it
+)
+
+// answerPair makes a key on P-256 and its certificate, in PEM.
+func answerPair() (secret, certificate []byte, err error) {
+	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, nil, err
+	}
+	now := time.Now()
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(now.UnixNano()), Subject: pkix.Name{CommonName: "answers"},
+		NotBefore: now.Add(-time.Hour), NotAfter: now.AddDate(1, 0, 0), KeyUsage: x509.KeyUsageDigitalSignature,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, k.Public(), k)
+	if err != nil {
+		return nil, nil, err
+	}
+	pkcs8, err := x509.MarshalPKCS8PrivateKey(k)
+	if err != nil {
+		return nil, nil, err
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8}), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), nil
 }
 
 // certificate makes the key's own, in PEM.

@@ -25,7 +25,8 @@ type report struct {
 	Seconds float64      `json:"seconds"` // of the schedule
 	Gaps    string       `json:"gaps"`
 	Signed  bool         `json:"signed"`
-	Goodput float64      `json:"goodput"` // share of the arrivals
+	Answers string       `json:"answers,omitempty"` // the kind of key that signs them
+	Goodput float64      `json:"goodput"`           // share of the arrivals
 	Kinds   []kindReport `json:"kinds"`
 
 	// CPU time a request, in microseconds; 0: not known.
@@ -124,7 +125,7 @@ func (r *report) judge() {
 func (r report) print(out io.Writer) error {
 	signed := "unsigned"
 	if r.Signed {
-		signed = "signed"
+		signed = "signed, answers with " + r.Answers
 	}
 	fmt.Fprintf(out, "%.0f requests a second for %.0f s, %s gaps, %s\n", r.Rate, r.Seconds, r.Gaps, signed)
 	t := tabwriter.NewWriter(out, 0, 8, 2, ' ', tabwriter.AlignRight)

@@ -1,6 +1,7 @@
 package upi
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"encoding/pem"
@@ -20,6 +21,7 @@ type options struct {
 	controller   string // a binary; "": it is built
 	gaps         string
 	signed       bool
+	answers      string // signed with answerRSA, the default, or answerP256
 	profiled     bool
 	most         int           // connections
 	limit        time.Duration // of a request's wait
@@ -60,7 +62,7 @@ func openRig(ctx context.Context, o options) (r *rig, err error) {
 	}
 	if o.target != "" {
 		r.house = &house{addr: o.target, server: o.server, data: o.data, about: "http://" + o.target}
-	} else if r.house, err = openHouse(ctx, o.controller, o.profiled, certificate); err != nil {
+	} else if r.house, err = openHouse(ctx, o.controller, o.profiled, certificate, o.answers); err != nil {
 		return r, err
 	}
 	// Ids are unlike those of every run before; schedules are those of every run.
@@ -156,6 +158,9 @@ func (r *rig) measure(ctx context.Context, rate float64, length time.Duration, d
 	}
 	result := newReport(t, used, n)
 	result.Rate, result.Seconds, result.Gaps, result.Signed = rate, length.Seconds(), r.gaps, r.signed
+	if r.signed {
+		result.Answers = cmp.Or(r.answers, answerRSA)
+	}
 	return result, nil
 }
 

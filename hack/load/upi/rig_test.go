@@ -3,10 +3,20 @@ package upi
 import (
 	"bytes"
 	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/asn1"
+	"encoding/base64"
+	"encoding/pem"
 	"fmt"
+	"math/big"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 )
@@ -47,6 +57,65 @@ func TestController(t *testing.T) {
 		text, err := os.ReadFile(filepath.Join(dir, "upi."+name))
 		if err != nil || !bytes.HasPrefix(text, []byte{0x1f, 0x8b}) { // profiles are zipped
 			t.Errorf("%s: %v %.40q", name, err, text)
+		}
+	}
+}
+
+// TestVouchedByItsKind: an answer is vouched for by the certificate's kind of key, and
+// by no other that it names.
+func TestVouchedByItsKind(t *testing.T) {
+	t.Parallel()
+	secret, certificate, err := answerPair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	block, _ := pem.Decode(secret)
+	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	block, _ = pem.Decode(certificate)
+	cert, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rsaKey, rsaCert := newTestKey(t)
+	doc := []byte(`<RespPay><MsgID>1</MsgID><Status>00</Status></RespPay>`)
+	naming := func(by crypto.Signer, method string) []byte {
+		t.Helper()
+		digest := sha256.Sum256(doc)
+		info := strings.Replace(infoBegin, "rsa-sha256", method, 1) + base64.StdEncoding.EncodeToString(digest[:]) + infoEnd
+		hashed := sha256.Sum256([]byte(info))
+		value, err := by.Sign(rand.Reader, hashed[:], crypto.SHA256)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, curve := by.(*ecdsa.PrivateKey); curve {
+			var v struct{ R, S *big.Int }
+			if _, err := asn1.Unmarshal(value, &v); err != nil {
+				t.Fatal(err)
+			}
+			value = append(v.R.FillBytes(make([]byte, 32)), v.S.FillBytes(make([]byte, 32))...)
+		}
+		signature := signatureBegin + infoInside + strings.TrimPrefix(info, infoOpen) + valueBegin + base64.StdEncoding.EncodeToString(value) + valueEnd + signatureEnd
+		return bytes.Replace(doc, []byte("</RespPay>"), []byte(signature+"</RespPay>"), 1)
+	}
+	curve := parsed.(*ecdsa.PrivateKey)
+	for _, tt := range []struct {
+		name string
+		doc  []byte
+		by   *x509.Certificate
+		good bool
+	}{
+		{"P-256", naming(curve, "ecdsa-sha256"), cert, true},
+		{"RSA", naming(rsaKey, "rsa-sha256"), rsaCert, true},
+		{"P-256 that names RSA", naming(curve, "rsa-sha256"), cert, false},
+		{"RSA that names ECDSA", naming(rsaKey, "ecdsa-sha256"), rsaCert, false},
+		{"P-256 for an RSA certificate", naming(curve, "ecdsa-sha256"), rsaCert, false},
+		{"RSA for a P-256 certificate", naming(rsaKey, "rsa-sha256"), cert, false},
+	} {
+		if err := vouched(tt.doc, tt.by); (err == nil) != tt.good {
+			t.Errorf("%s: %v", tt.name, err)
 		}
 	}
 }

@@ -21,6 +21,8 @@ whether the machine was quiet enough to judge.
   go run ./hack/load upi                        10,000 a second for 20 s
   go run ./hack/load upi -knee                  up from 1,000 until it is too much
   go run ./hack/load upi -signed -knee          the same with signatures, up from 100
+  go run ./hack/load upi -signed -answers p256 -knee
+                                                and answers signed with a key on P-256, not RSA
   go run ./hack/load upi -profile profile       profiles of the controller as well
 
 `
@@ -66,6 +68,7 @@ func parse(args []string, out io.Writer) (c command, err error) {
 	f.DurationVar(&c.length, "for", 20*time.Second, "how long")
 	f.StringVar(&c.gaps, "gaps", poisson, "between requests: poisson, as from many senders, or even")
 	f.BoolVar(&c.signed, "signed", false, "sign the messages, which are made before the run, and have the answers signed")
+	f.StringVar(&c.answers, "answers", answerRSA, "with -signed: the `key` that signs the answers, rsa (of 2048 bits) or p256")
 	f.BoolVar(&c.knee, "knee", false, "find the rate that is just not too much: steps of a quarter up, each twice when it fails")
 	f.Float64Var(&c.from, "from", 0, "where -knee begins; 1000 a second, or 100 with -signed")
 	f.DurationVar(&c.step, "step", 5*time.Second, "how long each step of -knee is")
@@ -103,6 +106,10 @@ func (c *command) check(rest []string) error {
 		return errors.New("-wait: want 1s or more; -connections: want 1 or more")
 	case c.target != "" && (c.signed || c.profiled):
 		return errors.New("-signed and -profile need a controller that is started here: another does not know our key, or where we ask for profiles")
+	case c.answers != answerRSA && c.answers != answerP256:
+		return fmt.Errorf("-answers %s: want rsa or p256", c.answers)
+	case c.answers != answerRSA && !c.signed:
+		return errors.New("-answers needs -signed: only signed messages get signed answers")
 	case c.profiled && c.knee:
 		return errors.New("-profile is of one rate: not with -knee")
 	}

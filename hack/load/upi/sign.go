@@ -3,11 +3,13 @@ package upi
 import (
 	"bytes"
 	"crypto"
+	"crypto/ecdsa"
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
 	"errors"
+	"math/big"
 	"math/rand/v2"
 	"regexp"
 	"runtime"
@@ -15,7 +17,8 @@ import (
 )
 
 // The one form of a signature (upi-switch: Signatures): enveloped, exclusive C14N,
-// RSA-SHA256, one reference to the whole document. Our messages have neither
+// RSA-SHA256, one reference to the whole document; answers are signed by the key of
+// the controller's certificate, RSA or on P-256. Our messages have neither
 // attributes nor white space between elements, so that they are canonical as they
 // stand, and so is a SignedInfo that is written as follows; in the message its
 // namespace is Signature's.
@@ -85,11 +88,28 @@ func vouched(doc []byte, by *x509.Certificate) error {
 	if err != nil {
 		return errVouched
 	}
-	public, is := by.PublicKey.(*rsa.PublicKey)
-	if !is || rsa.VerifyPKCS1v15(public, crypto.SHA256, hashed[:], signature) != nil {
+	if !signedBy(by, info, hashed[:], signature) {
 		return errVouched
 	}
 	return nil
+}
+
+// signedBy reports whether a signature is of that certificate's key, by the one
+// method of such a key, which info must name.
+func signedBy(by *x509.Certificate, info, hashed, signature []byte) bool {
+	named := func(method string) bool {
+		return bytes.Contains(info, []byte(`<ds:SignatureMethod Algorithm="http://www.w3.org/2001/04/xmldsig-more#`+method+`"`))
+	}
+	switch public := by.PublicKey.(type) {
+	case *rsa.PublicKey:
+		return named("rsa-sha256") && rsa.VerifyPKCS1v15(public, crypto.SHA256, hashed, signature) == nil
+	case *ecdsa.PublicKey:
+		if !named("ecdsa-sha256") || len(signature) != 64 {
+			return false
+		}
+		return ecdsa.Verify(public, hashed, new(big.Int).SetBytes(signature[:32]), new(big.Int).SetBytes(signature[32:]))
+	}
+	return false
 }
 
 // presigned are requests that were signed before the run: signing costs this
