@@ -183,6 +183,10 @@ func (c *controller) run(ctx context.Context, writers int) error {
 	c.link = mqttlink.New(mqttlink.Config{
 		Journal: c.journal, Reader: c.db, Keys: c.keys.ring, Allow: c.limits.allowTerminal, Log: c.log, Witness: c.witness(),
 		Counted: c.metrics.TerminalMessage,
+		Merchant: func(id string) (name string, edc, ok bool) {
+			m, ok := c.people.get().Merchant(id)
+			return m.Name, m.EDC, ok
+		},
 	})
 	if c.callback, err = c.newCallback(); err != nil {
 		return err
@@ -264,7 +268,9 @@ func (c *controller) journalConfig(writers int) journal.Config {
 				c.network.Wake()
 			}
 			for _, notice := range changes.Callbacks {
-				c.callback.Wake()
+				if notice.URL != "" {
+					c.callback.Wake()
+				}
 				c.events.Committed(notice.MerchantID)
 			}
 		},

@@ -34,8 +34,9 @@ const (
 	// mochiBuffer is the least that mochi reads with, in bytes: the socket has a
 	// buffer of its own.
 	mochiBuffer = 16
-	// loginsAtOnce bounds calls of the Authenticator: enough to keep a database busy.
-	loginsAtOnce = 32
+	// loginsAtOnce bounds calls of the Authenticator: enough to keep a database busy
+	// that is asked about many terminals at once.
+	loginsAtOnce = 512
 	// acceptRetry is the longest pause after an Accept that failed for a while,
 	// such as for lack of file descriptors.
 	acceptRetry = time.Second
@@ -213,6 +214,17 @@ func (b *Broker) Publish(topic string, payload []byte) error {
 	}
 	b.counters.add(&b.counters.commands)
 	return nil
+}
+
+// Listening reports whether a terminal is connected and has subscribed to its
+// commands: Publish to any other is ErrNotListening.
+func (b *Broker) Listening(id protocol.Identity) bool {
+	s := b.table.get(id)
+	if s == nil || s.ctx.Err() != nil {
+		return false
+	}
+	_, ok := s.client.State.Subscriptions.Get(protocol.CommandTopic(id))
+	return ok
 }
 
 // Kick cuts a terminal's connection at once and reports whether it had one.

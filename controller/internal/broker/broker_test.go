@@ -92,6 +92,9 @@ func TestPublish(t *testing.T) {
 		if !errors.Is(err, row.want) {
 			t.Errorf("Publish(%q, %d bytes) = %v, want %v", row.topic, len(row.payload), err, row.want)
 		}
+		if id, leaf, err := protocol.ParseTopic(row.topic); err == nil && leaf == "command" && w.Listening(id) == errors.Is(row.want, broker.ErrNotListening) {
+			t.Errorf("Publish(%q) = %v, and listening: %t", row.topic, row.want, w.Listening(id))
+		}
 		if row.want != nil {
 			continue
 		}
@@ -102,6 +105,9 @@ func TestPublish(t *testing.T) {
 	closeNow(t, w)
 	if err := w.Publish(protocol.CommandTopic(gina), nil); !errors.Is(err, broker.ErrClosed) {
 		t.Errorf("Publish after Close = %v, want ErrClosed", err)
+	}
+	if w.Listening(gina) {
+		t.Error("somebody listens after Close")
 	}
 }
 

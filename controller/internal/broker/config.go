@@ -23,7 +23,8 @@ const (
 //
 // An error means that the answer is not known, for instance because the
 // database is away: the terminal is told "unavailable, come back" and not
-// "wrong credentials". It must honour ctx. It is called from up to 32 goroutines at once.
+// "wrong credentials". It must honour ctx. It is called from up to 512 goroutines at
+// once, and may answer them together.
 type Authenticator func(ctx context.Context, id protocol.Identity, tokenSHA256 [32]byte) (bool, error)
 
 // Config is what a Broker needs. The zero value of every limit means its

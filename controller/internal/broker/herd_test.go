@@ -34,7 +34,7 @@ func TestAHerdIsLetInByTurns(t *testing.T) {
 			}
 		}
 	})
-	const herd, busy, impatient = 200, 32, 50
+	const herd, busy, impatient = 600, 512, 50
 	members := make([]*raw, herd)
 	for n := range members {
 		members[n] = w.dial(t)
@@ -75,13 +75,13 @@ func TestAHerdIsNotLeftWaiting(t *testing.T) {
 		}
 	})
 	var herd []*raw
-	for n := range 40 {
+	for n := range 520 {
 		c := w.dial(t)
 		c.send(w.connectOf(w.crowdMember(n), nil))
 		herd = append(herd, c)
 	}
 	w.refused(t, broker.ReasonTurn, 8)
-	w.refused(t, broker.ReasonUnknown, 32)
+	w.refused(t, broker.ReasonUnknown, 512)
 	for _, c := range herd {
 		if code := c.connack(); code != 3 {
 			t.Errorf("refused with %d, want 3: come back", code)

@@ -65,7 +65,7 @@ func TestWhatIsNotLost(t *testing.T) {
 		fail func(t *testing.T, w *world)
 	}{
 		{"the publisher fails three times", func(_ *testing.T, w *world) { w.mouth.fail.Store(3) }},
-		{"the database fails three times", func(_ *testing.T, w *world) { w.reader.noWanted.Store(3) }},
+		{"the database fails three times", func(_ *testing.T, w *world) { w.strangers.Store(true); w.reader.noWanted.Store(3) }},
 		{"the controller is killed after the commit", func(_ *testing.T, w *world) { w.stop() }},
 		{"another controller commits it", func(_ *testing.T, w *world) { w.link.Store(nil) }},
 	} {
@@ -195,14 +195,15 @@ func TestManyAtOnce(t *testing.T) {
 	})
 }
 
-// TestOverflow: reports for which there is no room are dropped, hold up nobody,
-// and are taken when they come again.
+// TestOverflow: what a terminal says while nobody is free for it is bounded, and holds
+// up nobody; what it says again takes the place of what it said before, which is not
+// looked at; what has no room is taken when it comes again.
 func TestOverflow(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, 1)
+	w := newWorld(t, 2)
 	record(t, w)
 	w.start()
-	h := newHand(t, w, till(1))
+	h, other := newHand(t, w, till(1)), newHand(t, w, till(2))
 	p := w.sale(t, h.id, "A")
 	blocked, open := make(chan struct{}, 1024), make(chan struct{})
 	gate := func() {
@@ -211,23 +212,27 @@ func TestOverflow(t *testing.T) {
 	}
 	w.reader.gate.Store(&gate)
 	h.beat(0)
-	<-blocked // its worker is busy
-	const queue, more = 64, 20
-	for range queue + more {
-		h.beat(0)
+	<-blocked // somebody is at it
+	h.report(0, fact(1, protocol.FactReceived, p.ID))
+	for range 20 {
+		h.report(1, fact(1, protocol.FactReceived, p.ID), fact(2, protocol.FactPresented, p.ID))
 	}
-	h.report(1, fact(1, protocol.FactReceived, p.ID))
-	if got := w.counted("report_dropped"); got != more+1 {
-		t.Errorf("%d reports dropped, want %d", got, more+1)
+	for n := range 10 { // each is of another connection
+		h.gone(fmt.Sprint("S", n))
+	}
+	if replaced, dropped := w.counted("report_replaced"), w.counted("report_dropped"); replaced != 20 || dropped != 3 {
+		t.Errorf("%d reports are replaced and %d messages dropped, want 20 and 3", replaced, dropped)
 	}
 	w.reader.gate.Store(nil)
+	other.sync("N1")
+	w.await(t, "another terminal is heard meanwhile", func() bool { return w.counted("sync") == 1 })
 	close(open)
-	w.await(t, "what had room is taken", func() bool { return w.counted("heartbeat") == queue+1 })
-	if got := w.payment(t, p.ID).State; got != payment.Created {
-		t.Errorf("a report that was dropped moved the payment to %s", got)
+	w.await(t, "what had room is taken", func() bool { return w.counted("presence") == 7 })
+	if got := w.counted("report"); got != 1 || w.payment(t, p.ID).State != payment.Presented {
+		t.Errorf("%d reports are looked at, want the newest, and the payment is %s", got, w.payment(t, p.ID).State)
 	}
-	h.report(1, fact(1, protocol.FactReceived, p.ID))
-	w.awaitState(t, p.ID, payment.HandedOver)
+	h.gone(h.session)
+	w.await(t, "there is room again", func() bool { return w.counted("presence") == 8 })
 }
 
 // TestRunEnds: at the end of its context a link returns, whatever its workers
@@ -237,7 +242,7 @@ func TestRunEnds(t *testing.T) {
 	w := newWorld(t, 1)
 	record(t, w)
 	entered := make(chan struct{}, 1)
-	l := mqttlink.New(mqttlink.Config{Journal: w.Journal, Reader: hanging{entered}, Keys: oneKey(nil), Log: w.log})
+	l := mqttlink.New(mqttlink.Config{Journal: w.Journal, Reader: hanging{entered, t.Context()}, Keys: oneKey(nil), Log: w.log})
 	l.Attach(w.mouth)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
@@ -256,13 +261,20 @@ func TestRunEnds(t *testing.T) {
 	}
 }
 
-// hanging is a database that answers only when it is given up.
-type hanging struct{ entered chan struct{} }
+// hanging is a database that answers only when it is given up, or at the end of the
+// test: a reading for several is not given up with one of them.
+type hanging struct {
+	entered chan struct{}
+	test    context.Context
+}
 
 func (h hanging) Terminal(ctx context.Context, _ protocol.Identity) (t fleet.Terminal, err error) {
 	h.entered <- struct{}{}
-	<-ctx.Done()
-	return t, ctx.Err()
+	select {
+	case <-ctx.Done():
+	case <-h.test.Done():
+	}
+	return t, context.Canceled
 }
 
 func (h hanging) Wanted(ctx context.Context, _ []protocol.Identity) ([]decide.Wanted, error) {
@@ -305,7 +317,7 @@ func TestKeyOfAnotherController(t *testing.T) {
 		old := newHand(t, w, till(1))
 		p := w.sale(t, old.id, "A")
 		old.beat(0)
-		pass(0)
+		pass(time.Second) // until it is decided
 		running := w.link.Load()
 		w.link.Store(nil) // so this link is not told
 		fresh := newHand(t, w, till(1))

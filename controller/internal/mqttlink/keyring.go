@@ -3,10 +3,13 @@ package mqttlink
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync"
 
 	"github.com/galla-pay/galla/controller/internal/decide"
 	"github.com/galla-pay/galla/controller/internal/fleet"
+	"github.com/galla-pay/galla/controller/internal/gather"
+	"github.com/galla-pay/galla/controller/internal/journal"
 	"github.com/galla-pay/galla/protocol"
 )
 
@@ -42,13 +45,18 @@ func (s signed[A]) Decide(tx *decide.Tx) (A, error) {
 // is at most. A message whose key is not there has it read again: the terminal
 // may have enrolled anew.
 type keyring struct {
-	reader Reader
-	mu     sync.Mutex
-	keys   map[protocol.Identity]protocol.PublicKeys
+	rows *gather.Gather[protocol.Identity, *fleet.Terminal] // nil: there is none
+	// checks has a token for each signature that is looked at: there is no use in more
+	// at once than processors, and whoever waits for one, the journal's writers too,
+	// would wait for all of them.
+	checks chan struct{}
+
+	mu   sync.Mutex
+	keys map[protocol.Identity]protocol.PublicKeys
 }
 
 func newKeyring(r Reader) *keyring {
-	return &keyring{reader: r, keys: map[protocol.Identity]protocol.PublicKeys{}}
+	return &keyring{rows: gather.New(rowsOf(r)), checks: make(chan struct{}, runtime.GOMAXPROCS(0)), keys: map[protocol.Identity]protocol.PublicKeys{}}
 }
 
 // changed forgets the key of a terminal that has another one now.
@@ -72,25 +80,81 @@ func (k *keyring) open(ctx context.Context, m inbound) (protocol.Up, string, err
 	known, ok := k.keys[m.id]
 	k.mu.Unlock()
 	if ok {
-		up, err := protocol.OpenUp(m.payload, known, m.id)
+		up, err := k.check(m, known)
 		if !errors.Is(err, protocol.ErrUnknownKey) {
 			return up, only(known), err
 		}
 	}
-	t, err := k.reader.Terminal(ctx, m.id)
+	t, err := k.read(ctx, m.id)
 	if err != nil {
 		return protocol.Up{}, "", err
 	}
 	if !t.Enrolled() || !t.Active {
-		k.forget(m.id)
 		return protocol.Up{}, "", protocol.ErrUnknownKey
 	}
-	known = protocol.PublicKeys{protocol.KeyID(t.PublicKey): t.PublicKey}
-	k.mu.Lock()
-	k.keys[m.id] = known
-	k.mu.Unlock()
-	up, err := protocol.OpenUp(m.payload, known, m.id)
+	known = publicKeys(t)
+	up, err := k.check(m, known)
 	return up, only(known), err
+}
+
+// check verifies a message by keys.
+func (k *keyring) check(m inbound, by protocol.PublicKeys) (protocol.Up, error) {
+	k.checks <- struct{}{}
+	defer func() { <-k.checks }()
+	return protocol.OpenUp(m.payload, by, m.id)
+}
+
+func publicKeys(t fleet.Terminal) protocol.PublicKeys {
+	return protocol.PublicKeys{protocol.KeyID(t.PublicKey): t.PublicKey}
+}
+
+// read reads a terminal's row, and remembers its key, if it may have one.
+func (k *keyring) read(ctx context.Context, id protocol.Identity) (fleet.Terminal, error) {
+	found, err := k.rows.Ask(ctx, id)
+	if err == nil && found == nil {
+		err = journal.ErrNotFound
+	}
+	if err != nil {
+		return fleet.Terminal{}, err
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if found.Active && found.Enrolled() {
+		k.keys[id] = publicKeys(*found)
+	} else {
+		delete(k.keys, id)
+	}
+	return *found, nil
+}
+
+// rowsOf reads terminals' rows, each in its place; nil where there is none. One alone
+// costs the least statement there is.
+func rowsOf(r Reader) func(context.Context, []protocol.Identity) ([]*fleet.Terminal, error) {
+	return func(ctx context.Context, ids []protocol.Identity) ([]*fleet.Terminal, error) {
+		rows := make([]*fleet.Terminal, len(ids))
+		if len(ids) == 1 {
+			t, err := r.Terminal(ctx, ids[0])
+			switch {
+			case err == nil:
+				rows[0] = &t
+			case errors.Is(err, journal.ErrNotFound):
+				err = nil
+			}
+			return rows, err
+		}
+		wanted, err := r.Wanted(ctx, ids)
+		if err != nil {
+			return nil, err
+		}
+		found := make(map[protocol.Identity]*fleet.Terminal, len(wanted))
+		for i := range wanted {
+			found[wanted[i].Terminal.Identity] = &wanted[i].Terminal
+		}
+		for i, id := range ids {
+			rows[i] = found[id]
+		}
+		return rows, nil
+	}
 }
 
 // only is the id of the one key.

@@ -1,10 +1,8 @@
 package mqttlink
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"hash/maphash"
 
 	"github.com/galla-pay/galla/controller/internal/decide"
 	"github.com/galla-pay/galla/controller/internal/journal"
@@ -15,8 +13,8 @@ import (
 const maxFacts = 256
 
 // Receive takes a message that a broker got on one of a terminal's topics. It
-// never blocks: a message for which there is no room is dropped, and the
-// terminal sends it again.
+// never blocks, and keeps none of payload's bytes: a message for which there is no
+// room is dropped, and the terminal sends it again.
 func (l *Link) Receive(topic string, payload []byte) {
 	id, leaf, err := protocol.ParseTopic(topic)
 	if err != nil {
@@ -27,31 +25,18 @@ func (l *Link) Receive(topic string, payload []byte) {
 		l.Counted("report_limited")
 		return
 	}
-	var h maphash.Hash
-	h.SetSeed(l.seed)
-	h.WriteString(id.String())
-	select {
-	case l.queues[h.Sum64()%workers] <- inbound{id, leaf, bytes.Clone(payload)}:
-	default:
+	switch l.inbox.put(inbound{id: id, leaf: leaf, payload: payload}) {
+	case outOfRoom:
 		l.Counted("report_dropped")
-	}
-}
-
-func (l *Link) work(ctx context.Context, queue <-chan inbound) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case m := <-queue:
-			one, cancel := context.WithTimeout(ctx, patience)
-			l.handle(one, m)
-			cancel()
-		}
+	case replaced:
+		l.Counted("report_replaced")
 	}
 }
 
 func (l *Link) handle(ctx context.Context, m inbound) {
-	up, key, err := l.keys.open(ctx, m)
+	read, cancel := context.WithTimeout(ctx, patience)
+	up, key, err := l.keys.open(read, m)
+	cancel()
 	if err != nil {
 		l.Counted("report_refused")
 		l.Log.Warn("message of a terminal refused", "terminal", m.id, "error", err)
@@ -63,15 +48,17 @@ func (l *Link) handle(ctx context.Context, m inbound) {
 		if up.Report.Type != protocol.TypeSync {
 			l.audience.heard(m.id, newest)
 		}
+		l.beats.forget(m.id) // this says all that a heartbeat says
 		err = l.report(ctx, key, *up.Report)
 	case up.Heartbeat != nil && m.leaf == "report":
 		l.audience.heard(m.id, newest)
-		err = l.heartbeat(ctx, key, *up.Heartbeat)
+		err = l.heartbeat(ctx, beat{key, *up.Heartbeat})
 	case up.Pull != nil && m.leaf == "report":
 		_, err = journal.Do(ctx, l.Journal, signedBy(m.id, key, decide.Claim{Pull: *up.Pull}))
 		l.tell(m.id, "") // the answer is in the state
 		l.Counted("pull")
 	case up.Presence != nil && m.leaf == "presence":
+		l.beats.forget(m.id)
 		_, err = journal.Do(ctx, l.Journal, signedBy(m.id, key, decide.Gone{Presence: *up.Presence}))
 		l.audience.gone(m.id)
 		l.Counted("presence")
@@ -79,13 +66,18 @@ func (l *Link) handle(ctx context.Context, m inbound) {
 		l.Counted("report_refused")
 		return
 	}
+	l.taken(m.id, err)
+}
+
+// taken notes what came of a terminal's message.
+func (l *Link) taken(id protocol.Identity, err error) {
 	switch {
 	case errors.Is(err, errOldKey):
-		l.keys.forget(m.id)
+		l.keys.forget(id)
 		l.Counted("report_refused")
-		l.Log.Warn("message of a terminal refused", "terminal", m.id, "error", err)
+		l.Log.Warn("message of a terminal refused", "terminal", id, "error", err)
 	case err != nil:
-		l.Log.Warn("report of a terminal not taken; it will come again", "terminal", m.id, "error", err)
+		l.Log.Warn("report of a terminal not taken; it will come again", "terminal", id, "error", err)
 	}
 }
 
@@ -94,6 +86,7 @@ func (l *Link) report(ctx context.Context, key string, r protocol.Report) error 
 	if err != nil {
 		return err
 	}
+	l.heard(t)
 	if l.Witness != nil {
 		for _, f := range r.Facts {
 			if f.Kind == protocol.FactShown {
@@ -109,25 +102,14 @@ func (l *Link) report(ctx context.Context, key string, r protocol.Report) error 
 			l.Log.Error("two devices have one terminal's identity: revoke it, and enrol the right one again",
 				"terminal", r.Identity, "boot", t.Boot)
 		}
+		l.inbox.answered(r.Identity)
 		l.tell(r.Identity, r.Nonce)
 	case len(r.Facts) > 0:
 		l.Counted("report")
 		l.tell(r.Identity, "") // the state says that the facts are committed
-	case t.NeedsTelling():
+	default:
 		l.Counted("report")
-		l.tell(r.Identity, "")
+		l.tellStale(t)
 	}
-	return nil
-}
-
-func (l *Link) heartbeat(ctx context.Context, key string, h protocol.Heartbeat) error {
-	t, err := journal.Do(ctx, l.Journal, signedBy(h.Identity, key, decide.Heartbeat{Heartbeat: h}))
-	if err != nil {
-		return err
-	}
-	if t.NeedsTelling() {
-		l.tell(h.Identity, "")
-	}
-	l.Counted("heartbeat")
 	return nil
 }

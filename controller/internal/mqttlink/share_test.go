@@ -161,7 +161,7 @@ func TestHalfShared(t *testing.T) {
 	s := g.offered(p.ID)
 	g.report(s.Seq, fact(1, protocol.FactReceived, p.ID))
 	g.report(s.Seq, fact(1, protocol.FactReceived, p.ID), fact(2, protocol.FactPresented, p.ID))
-	w.await(t, "both have heard both reports", func() bool { return w.counted("report") == 4 })
+	w.await(t, "both have heard both reports", func() bool { return w.counted("report")+w.counted("report_replaced") == 4 })
 	g.acked(2)
 	if got, want := w.story(t, p.ID), "init handed_over presented"; got != want {
 		t.Errorf("events %q, want %q", got, want)

@@ -47,6 +47,8 @@ type world struct {
 	keys     mqttlink.Keys     // that a link signs with
 	messages map[string]int    // Counted; guarded by news.mu
 	witness  mqttlink.Witness  // of a link; nil for none
+
+	strangers atomic.Bool // the directory knows nobody: every state is read
 }
 
 // newWorld has a house with that many terminals, and no link yet.
@@ -63,6 +65,9 @@ func newWorld(t *testing.T, tills int) *world {
 	w.OnCommit = func(c decide.Changes) {
 		if l := w.link.Load(); l != nil {
 			l.Committed(c)
+		}
+		if len(c.Terminals) > 0 {
+			w.count("commit")
 		}
 		for _, row := range c.Terminals {
 			w.count("key " + protocol.KeyID(row.PublicKey))
@@ -98,7 +103,12 @@ func till(n int) protocol.Identity {
 // start runs a new link over the house until stop, or the end of the test.
 func (w *world) start() {
 	w.t.Helper()
-	l := mqttlink.New(mqttlink.Config{Journal: w.Journal, Reader: w.reader, Keys: w.keys, Log: w.log, Counted: w.count, Witness: w.witness})
+	l := mqttlink.New(mqttlink.Config{Journal: w.Journal, Reader: w.reader, Keys: w.keys, Log: w.log, Counted: w.count, Witness: w.witness,
+		Merchant: func(id string) (name string, edc, ok bool) {
+			m, ok := w.People.Merchant(id)
+			return m.Name, m.EDC, ok && !w.strangers.Load()
+		},
+	})
 	l.Attach(w.mouth)
 	w.link.Store(l)
 	end := running(w.t, l.Run)

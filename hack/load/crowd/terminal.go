@@ -2,7 +2,9 @@ package crowd
 
 import (
 	"bufio"
+	"cmp"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -15,17 +17,16 @@ import (
 	"github.com/galla-pay/galla/protocol"
 )
 
-// What a real terminal does, and how often (agent/internal/session).
+// Waits of a connection, as a real terminal has them (agent/internal/session); others
+// are in duties.go.
 const (
-	keepAlive     = 20 * time.Second
-	beatEvery     = 15 * time.Second
-	connectLimit  = 5 * time.Second
-	steadyAfter   = 10 * time.Second
-	writeLimit    = 5 * time.Second
-	firstTryIn    = time.Second     // the first try to connect, at the latest
-	laterTryAfter = time.Second     // the next one, at the earliest
-	laterTryIn    = 5 * time.Second // and at the latest
+	keepAlive    = 20 * time.Second
+	connectLimit = 5 * time.Second
+	writeLimit   = 5 * time.Second
 )
+
+// maxFacts bounds the facts of one report, as the agent does.
+const maxFacts = 64
 
 // perShop is how many terminals share an address. To a broker that counts what comes
 // from one address, a crowd on one machine is then what it is in the country.
@@ -47,18 +48,14 @@ type terminal struct {
 	conn    net.Conn // nil: not connected
 	session string
 	said    uint16 // the packet id that was used last
-	nonce   string // of the sync that is not answered; "": none
-	asked   time.Time
-	asks    int    // how often
+	linked  bool   // its question was answered on this connection
+	duties  duties
+	broken  error  // why it ended the connection itself
 	seq     uint64 // of the newest state
-	told    uint64 // the newest seq that was reported
 	payment string // on glass
 	result  string // the last one that was shown
 	fact    uint64
 	facts   []protocol.Fact // not acknowledged
-	report  time.Time       // when they were told last
-	again   int             // how often they were told again
-	beat    time.Time       // when the next heartbeat is due
 	sales   map[string]*sale
 	since   times
 }
@@ -79,50 +76,47 @@ func newTerminal(n int, id protocol.Identity, token, broker string, key signer, 
 	return t
 }
 
-// live keeps it connected until ctx ends. The first try is within a second, as of
-// terminals that got power, or lost their broker, together.
+// live keeps it connected until ctx ends.
 func (t *terminal) live(ctx context.Context) {
-	low, high := time.Duration(0), firstTryIn
+	now := time.Now()
+	outage := outage{since: now}
+	wait := outage.wait(now, time.Time{}, now)
 	for {
 		select {
-		case <-time.After(low + rand.N(high-low)):
+		case <-time.After(wait):
 		case <-ctx.Done():
 			return
 		}
+		begun := time.Now()
 		err := t.connected(ctx)
 		if ctx.Err() != nil {
 			return
 		}
 		t.count.ended(err)
 		t.mu.Lock()
-		steady := !t.since.subscribed.IsZero() && time.Since(t.since.subscribed) >= steadyAfter
+		up := t.since.subscribed
 		t.mu.Unlock()
-		low, high = laterTryAfter, laterTryIn
-		if steady {
-			low, high = 0, firstTryIn
-		}
+		wait = outage.wait(begun, up, time.Now())
 	}
 }
 
 // connected is one connection, from dialling to its end.
 func (t *terminal) connected(ctx context.Context) error {
-	dialer := net.Dialer{LocalAddr: t.from, Timeout: connectLimit}
+	t.mu.Lock()
+	t.since = times{}
+	t.mu.Unlock()
+	limit := time.Now().Add(connectLimit)
+	dialer := net.Dialer{LocalAddr: t.from, Deadline: limit}
 	conn, err := dialer.DialContext(ctx, "tcp", t.broker)
 	if err != nil {
-		t.mu.Lock()
-		t.since = times{}
-		t.mu.Unlock()
 		return err
 	}
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
-	if err := conn.SetDeadline(time.Now().Add(connectLimit)); err != nil {
+	if err := conn.SetDeadline(limit); err != nil {
 		return err
 	}
 	session := fmt.Sprintf("S%016X", rand.Uint64())
-	t.mu.Lock()
-	t.since = times{}
-	t.mu.Unlock()
 	will, err := t.key.sign(protocol.Presence{Header: t.header(protocol.TypePresence), Session: session})
 	if err != nil {
 		return err
@@ -138,13 +132,13 @@ func (t *terminal) connected(ctx context.Context) error {
 	if err := conn.SetDeadline(time.Time{}); err != nil {
 		return err
 	}
+	now := time.Now()
 	t.mu.Lock()
-	t.conn, t.session, t.said = conn, session, 1
-	t.nonce, t.asks, t.again = fmt.Sprintf("N%016X", rand.Uint64()), 0, 0
-	t.since.subscribed = time.Now()
-	t.beat = t.since.subscribed.Add(rand.N(beatEvery))
+	t.conn, t.session, t.said, t.linked, t.broken = conn, session, 1, false, nil
+	t.since.subscribed = now
+	t.duties.begin(now)
 	t.count.subscribed.Add(1)
-	err = t.sync()
+	err = t.serve(now)
 	t.mu.Unlock()
 	defer func() {
 		t.mu.Lock()
@@ -157,11 +151,19 @@ func (t *terminal) connected(ctx context.Context) error {
 	}()
 	for err == nil {
 		var p packet
-		if p, err = readPacket(r); err == nil && p.first&kindMask == packetPublish1&kindMask {
+		if p, err = readPacket(r); err != nil {
+			break
+		}
+		switch {
+		case p.first&kindMask == packetPublish1&kindMask:
 			err = t.hear(p)
+		case p.first == packetPuback:
+			err = t.landed(p)
 		}
 	}
-	return err
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return cmp.Or(t.broken, err)
 }
 
 // answered sends a packet and reads its answer, whose byte at refusal is 0 to 2
@@ -219,55 +221,63 @@ func (t *terminal) hear(p packet) error {
 	return t.obey(state, now)
 }
 
-// obey makes what is so of what is wanted. t.mu is held.
+// obey makes what is so of what is wanted. A state counts when it answers the question
+// of this connection, or when that was answered and it is newer; an equal one repeats;
+// any other is a doubt. t.mu is held.
 func (t *terminal) obey(s protocol.State, now time.Time) error {
-	answer := s.Nonce != "" && s.Nonce == t.nonce
+	answer := t.duties.answered(s.Nonce)
 	switch {
 	case answer:
-		t.nonce = ""
-		if t.since.synced.IsZero() {
+		if t.linked = true; t.since.synced.IsZero() {
 			t.since.synced = now
 			t.count.synced.Add(1)
 		}
-	case s.Seq < t.seq:
-		return nil
+	case !t.linked || s.Seq < t.seq:
+		t.duties.doubt(now)
+		return t.serve(now)
+	}
+	acked := s.Epoch == t.epoch && t.acknowledged(s.AckSeq, now)
+	if !answer && s.Seq == t.seq {
+		if !acked {
+			t.duties.confirm(false, now)
+		}
+		return t.serve(now)
 	}
 	t.seq = s.Seq
-	if s.Epoch == t.epoch {
-		t.acknowledged(s.AckSeq, now)
-	}
-	tell := answer || t.seq != t.told
+	t.duties.news(now)
 	if s.Result != nil && s.Result.PaymentID != t.result {
 		t.result = s.Result.PaymentID
 		t.note(protocol.Fact{Kind: protocol.FactShown, PaymentID: t.result})
-		tell = true
 	}
 	switch {
 	case s.Sale == nil:
 		t.payment = ""
 	case s.Sale.PaymentID != t.payment:
-		t.payment = s.Sale.PaymentID
-		mine := t.sales[s.Sale.MerchantTransactionID]
-		if mine == nil {
-			t.count.strange.Add(1)
-		} else {
-			mine.toldAt(now)
-		}
-		t.note(protocol.Fact{Kind: protocol.FactReceived, PaymentID: t.payment})
-		if err := t.tell(protocol.TypeReport, now); err != nil {
-			return err
-		}
-		// Some milliseconds of drawing later on a real one.
-		t.note(protocol.Fact{Kind: protocol.FactPresented, PaymentID: t.payment, PayMode: protocol.PayDQR})
-		if mine != nil {
-			mine.presented, mine.fact = mine.presented+1, t.fact
-		}
-		tell = true
+		return t.present(*s.Sale, now)
 	}
-	if !tell {
-		return nil
+	return t.serve(now)
+}
+
+// present puts a sale on glass.
+func (t *terminal) present(s protocol.Sale, now time.Time) error {
+	t.payment = s.PaymentID
+	mine := t.sales[s.MerchantTransactionID]
+	if mine == nil {
+		t.count.strange.Add(1)
+	} else {
+		mine.toldAt(now)
 	}
-	return t.tell(protocol.TypeReport, now)
+	t.note(protocol.Fact{Kind: protocol.FactReceived, PaymentID: t.payment})
+	if err := t.serve(now); err != nil {
+		return err
+	}
+	// Some milliseconds of drawing later on a real one.
+	t.note(protocol.Fact{Kind: protocol.FactPresented, PaymentID: t.payment, PayMode: protocol.PayDQR})
+	if mine != nil {
+		mine.presented, mine.fact = mine.presented+1, t.fact
+	}
+	t.duties.news(now)
+	return t.serve(now)
 }
 
 // note adds a fact to those that are owed.
@@ -277,46 +287,59 @@ func (t *terminal) note(f protocol.Fact) {
 	t.facts = append(t.facts, f)
 }
 
-// acknowledged forgets the facts up to n.
-func (t *terminal) acknowledged(n uint64, now time.Time) {
+// acknowledged forgets the facts up to n, and reports whether there were some.
+func (t *terminal) acknowledged(n uint64, now time.Time) bool {
+	owed := len(t.facts)
 	t.facts = slices.DeleteFunc(t.facts, func(f protocol.Fact) bool { return f.N <= n })
-	t.again = 0
 	for id, s := range t.sales {
 		if s.fact != 0 && s.fact <= n {
 			s.arrivedAt(now)
 			delete(t.sales, id) // it is the book's alone now
 		}
 	}
-}
-
-// sync asks for the whole state, and asks again with the same nonce until it is
-// answered: after 2 s, 3 s, then every 5 s.
-func (t *terminal) sync() error {
-	t.asked = time.Now()
-	t.asks++
-	return t.tell(protocol.TypeSync, t.asked)
-}
-
-func (t *terminal) syncGap() time.Duration {
-	return []time.Duration{2 * time.Second, 3 * time.Second, 5 * time.Second}[min(t.asks-1, 2)]
-}
-
-// reportGap is how long a report waits for its acknowledgement: 2 s, then twice as
-// long each time, up to 30 s.
-func (t *terminal) reportGap() time.Duration {
-	return min(2*time.Second<<min(t.again, 4), 30*time.Second)
-}
-
-// tell sends a report, or a sync. t.mu is held.
-func (t *terminal) tell(kind protocol.Type, now time.Time) error {
-	r := protocol.Report{
-		Header: t.header(kind), Session: t.session, Epoch: t.epoch, AckSeq: t.seq, Mode: t.mode(), PaymentID: t.payment, Facts: t.facts,
+	if len(t.facts) == owed {
+		return false
 	}
-	if kind == protocol.TypeSync {
-		r.Nonce, r.Holds, r.Software, r.Panel, r.Boot = t.nonce, t.payment, "crowd", "none", t.boot
+	t.duties.acknowledged(len(t.facts), now)
+	return true
+}
+
+// landed: the broker has acknowledged a packet.
+func (t *terminal) landed(p packet) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(p.body) < 2 || binary.BigEndian.Uint16(p.body) != t.duties.flight {
+		return nil
 	}
-	t.told, t.report = t.seq, now
-	return t.send(r)
+	t.duties.flight = 0
+	return t.serve(time.Now())
+}
+
+// serve sends what is due, as far as nothing is under way. t.mu is held.
+func (t *terminal) serve(now time.Time) error {
+	kind, ok := t.duties.due(now)
+	if !ok {
+		return nil
+	}
+	if t.said++; t.said == 0 {
+		t.said = 1
+	}
+	facts := t.facts[:min(len(t.facts), maxFacts)]
+	if t.duties.sent(kind, t.said, len(facts), now) {
+		t.count.repeats.Add(1)
+	}
+	switch kind {
+	case protocol.TypeHeartbeat:
+		return t.send(protocol.Heartbeat{Header: t.header(kind), Session: t.session, AckSeq: t.seq, Mode: t.mode()})
+	default:
+		r := protocol.Report{
+			Header: t.header(kind), Session: t.session, Epoch: t.epoch, AckSeq: t.seq, Mode: t.mode(), PaymentID: t.payment, Facts: facts,
+		}
+		if kind == protocol.TypeSync {
+			r.Nonce, r.Holds, r.Software, r.Panel, r.Boot = t.duties.nonce, t.payment, "crowd", "none", t.boot
+		}
+		return t.send(r)
+	}
 }
 
 func (t *terminal) mode() protocol.Mode {
@@ -330,9 +353,6 @@ func (t *terminal) send(message any) error {
 	signed, err := t.key.sign(message)
 	if err != nil {
 		return err
-	}
-	if t.said++; t.said == 0 {
-		t.said = 1
 	}
 	t.count.reports.Add(1)
 	return t.write(publish(t.said, protocol.ReportTopic(t.id), signed))
@@ -349,23 +369,18 @@ func (t *terminal) write(b []byte) error {
 	return err
 }
 
-// due does what its time has come for: what was not answered is said again, and a
-// heartbeat. A write that fails shows in the reading as well.
+// due does what its time has come for. A write that fails shows in the reading as
+// well.
 func (t *terminal) due(now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	switch {
 	case t.conn == nil:
-	case t.nonce != "" && now.Sub(t.asked) >= t.syncGap():
-		t.count.repeats.Add(1)
-		_ = t.sync()
-	case t.nonce == "" && len(t.facts) > 0 && now.Sub(t.report) >= t.reportGap():
-		t.count.repeats.Add(1)
-		t.again++
-		_ = t.tell(protocol.TypeReport, now)
-	case !now.Before(t.beat):
-		t.beat = now.Add(beatEvery)
-		_ = t.send(protocol.Heartbeat{Header: t.header(protocol.TypeHeartbeat), Session: t.session, AckSeq: t.seq, Mode: t.mode()})
+	case t.duties.flight != 0 && now.Sub(t.duties.since) >= publishTimeout:
+		t.broken = errNoPuback
+		_ = t.conn.Close()
+	default:
+		_ = t.serve(now)
 	}
 }
 
