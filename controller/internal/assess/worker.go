@@ -18,6 +18,10 @@ const (
 	limit = 256
 	// most is how long the worker sleeps: another controller may have left work.
 	most = 2 * time.Second
+	// together is how long the worker waits, once there is something to do, for more
+	// to come: nobody waits for what it does, and a round for many costs little more
+	// than one for each.
+	together = 50 * time.Millisecond
 	// patience bounds one round.
 	patience = 10 * time.Second
 	// backoffMost is the longest pause after rounds that failed.
@@ -67,6 +71,11 @@ func (w *Worker) Run(ctx context.Context) {
 		case <-w.wake:
 			if failures > 0 {
 				continue // the timer says when to try again
+			}
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(together):
 			}
 		case <-timer.C:
 		}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/galla-pay/galla/controller/internal/decide"
+	"github.com/galla-pay/galla/controller/internal/recall"
 )
 
 // Limits and waits. Those of Config may be changed there.
@@ -95,7 +96,8 @@ type Journal struct {
 	cfg      Config
 	resolver *queue
 	writers  []*queue
-	settled  chan struct{} // closed when Run has ended
+	settled  chan struct{}                // closed when Run has ended
+	leads    *recall.Memory[string, lead] // by token
 
 	unknown sync.WaitGroup // batches that are being found out about
 	late    atomic.Int64   // those of them that nobody waits for
@@ -140,7 +142,7 @@ func New(cfg Config) (*Journal, error) {
 		cfg.Metrics = noMetrics{}
 	}
 	j := &Journal{
-		cfg: cfg, resolver: newQueue(),
+		cfg: cfg, resolver: newQueue(), leads: recall.New[string, lead](recalled),
 		settled: make(chan struct{}), idle: make(chan struct{}),
 	}
 	for range cfg.Writers {
@@ -285,10 +287,14 @@ func (j *Journal) submit(w *job) error {
 	j.mu.Unlock()
 	w.accepted = time.Now()
 	if w.needsResolving() {
-		j.resolver.put(w)
-	} else {
-		j.dispatch(w)
+		needs, known := j.recall(w.needs)
+		if !known {
+			j.resolver.put(w)
+			return nil
+		}
+		w.needs = needs
 	}
+	j.dispatch(w)
 	return nil
 }
 

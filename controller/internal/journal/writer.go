@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/galla-pay/galla/controller/internal/decide"
@@ -156,8 +157,9 @@ func (w *writer) halve(jobs []*job) {
 	}
 }
 
-// missingError says that a payment was loaded whose terminal was not, or a short
-// order whose payment was not, or a refund and not what it gives back: they came after references were followed.
+// missingError says that a payment was loaded whose terminal was not, or a quote or
+// a short order whose payment was not, or a refund and not what it gives back: they
+// came after references were followed.
 type missingError struct {
 	terminals []protocol.Identity
 	payments  []string
@@ -185,6 +187,11 @@ func (w *writer) apply(jobs []*job, needs decide.Needs) (BatchID, decide.Changes
 				missing.payments = append(missing.payments, p.Original)
 			}
 		}
+		for _, q := range snap.Quotes {
+			if _, ok := snap.Payments[q.PaymentID]; q.PaymentID != "" && !ok && !slices.Contains(needs.Payments, q.PaymentID) {
+				missing.payments = append(missing.payments, q.PaymentID)
+			}
+		}
 		for _, o := range snap.Short {
 			if _, ok := snap.Payments[o.PaymentID]; !ok {
 				missing.payments = append(missing.payments, o.PaymentID)
@@ -209,6 +216,7 @@ func (w *writer) apply(jobs []*job, needs decide.Needs) (BatchID, decide.Changes
 // Life of a payment, step 3: The journal commits payment + event + outbox rows
 // in one transaction; only then is the POS answered.
 func (j *Journal) committed(jobs []*job, changes decide.Changes) {
+	j.remember(changes) // before anybody can ask about it
 	for _, job := range jobs {
 		j.answer(job, nil)
 	}

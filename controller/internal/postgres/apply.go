@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -74,15 +75,22 @@ const (
 		JOIN upi_messages ON org_id = o AND msg_id = m`
 )
 
-// loaded is a snapshot with the versions of its rows.
+// loaded is a snapshot, and its rows as they were, whatever becomes of them there.
 type loaded struct {
 	snap      decide.Snapshot
-	terminals map[protocol.Identity]int64
-	payments  map[string]int64
-	quotes    map[string]int64
-	short     map[decide.ShortKey]int64
-	credits   map[decide.TxnKey]int64
-	reqPays   map[decide.TxnKey]int64
+	terminals map[protocol.Identity]locked[fleet.Terminal]
+	payments  map[string]locked[payment.Payment]
+	quotes    map[string]locked[quote.Quote]
+	short     map[decide.ShortKey]locked[decide.ShortOrder]
+	credits   map[decide.TxnKey]locked[decide.Credit]
+	reqPays   map[decide.TxnKey]locked[decide.ReqPay]
+}
+
+// locked is a row that was locked and loaded, with its version. It shares no list
+// with the row of the snapshot.
+type locked[T any] struct {
+	row     T
+	version int64
 }
 
 // Apply is journal.Storage's.
@@ -220,8 +228,9 @@ func rollback(conn *pgx.Conn) error {
 func load(ctx context.Context, conn *pgx.Conn, needs decide.Needs) (*loaded, error) {
 	l := &loaded{
 		snap:      decide.NewSnapshot(time.Time{}),
-		terminals: map[protocol.Identity]int64{}, payments: map[string]int64{}, quotes: map[string]int64{},
-		short: map[decide.ShortKey]int64{}, credits: map[decide.TxnKey]int64{}, reqPays: map[decide.TxnKey]int64{},
+		terminals: map[protocol.Identity]locked[fleet.Terminal]{}, payments: map[string]locked[payment.Payment]{},
+		quotes: map[string]locked[quote.Quote]{}, short: map[decide.ShortKey]locked[decide.ShortOrder]{},
+		credits: map[decide.TxnKey]locked[decide.Credit]{}, reqPays: map[decide.TxnKey]locked[decide.ReqPay]{},
 	}
 	b := &pgx.Batch{}
 	b.Queue("BEGIN")
@@ -260,16 +269,16 @@ func (l *loaded) queue(b *pgx.Batch, needs decide.Needs) {
 	if len(needs.Short) > 0 {
 		m, s, c := shortKeys(needs.Short)
 		b.Queue(lockShort, m, s, c).Query(func(rows pgx.Rows) error {
-			return lockedRows(rows, shortShape, func(o decide.ShortOrder, version int64) {
-				l.snap.Short[o.ShortKey], l.short[o.ShortKey] = o, version
+			return lockedRows(rows, shortShape, func(o decide.ShortOrder, was locked[decide.ShortOrder]) {
+				l.snap.Short[o.ShortKey], l.short[o.ShortKey] = o, was
 			})
 		})
 	}
 	if len(needs.Credits) > 0 {
 		orgs, ids := txnKeys(needs.Credits)
 		b.Queue(lockCredits, orgs, ids).Query(func(rows pgx.Rows) error {
-			return lockedRows(rows, creditShape, func(c decide.Credit, version int64) {
-				l.snap.Credits[c.TxnKey], l.credits[c.TxnKey] = c, version
+			return lockedRows(rows, creditShape, func(c decide.Credit, was locked[decide.Credit]) {
+				l.snap.Credits[c.TxnKey], l.credits[c.TxnKey] = c, was
 			})
 		})
 	}
@@ -290,41 +299,49 @@ func (l *loaded) queue(b *pgx.Batch, needs decide.Needs) {
 	if len(needs.Txns) > 0 {
 		orgs, ids := txnKeys(needs.Txns)
 		b.Queue(lockReqPays, orgs, ids).Query(func(rows pgx.Rows) error {
-			return lockedRows(rows, reqPayShape, func(r decide.ReqPay, version int64) {
-				l.snap.Txns[r.TxnKey], l.reqPays[r.TxnKey] = r, version
+			return lockedRows(rows, reqPayShape, func(r decide.ReqPay, was locked[decide.ReqPay]) {
+				l.snap.Txns[r.TxnKey], l.reqPays[r.TxnKey] = r, was
 			})
 		})
 	}
 }
 
 func (l *loaded) readTerminals(rows pgx.Rows) error {
-	return lockedRows(rows, terminalShape, func(t fleet.Terminal, version int64) {
-		l.snap.Terminals[t.Identity], l.terminals[t.Identity] = t, version
+	return lockedRows(rows, terminalShape, func(t fleet.Terminal, was locked[fleet.Terminal]) {
+		l.snap.Terminals[t.Identity], l.terminals[t.Identity] = t, was
 	})
 }
 
 func (l *loaded) readPayments(rows pgx.Rows) error {
-	return lockedRows(rows, paymentShape, func(p payment.Payment, version int64) {
-		l.snap.Payments[p.ID], l.payments[p.ID] = p, version
+	return lockedRows(rows, paymentShape, func(p payment.Payment, was locked[payment.Payment]) {
+		l.snap.Payments[p.ID], l.payments[p.ID] = p, was
 		l.snap.Keys[p.Key] = p.ID
 	})
 }
 
 func (l *loaded) readQuotes(rows pgx.Rows) error {
-	return lockedRows(rows, quoteShape, func(q quote.Quote, version int64) {
-		l.snap.Quotes[q.Token], l.quotes[q.Token] = q, version
+	return lockedRows(rows, quoteShape, func(q quote.Quote, was locked[quote.Quote]) {
+		l.snap.Quotes[q.Token], l.quotes[q.Token] = q, was
 	})
 }
 
 // lockedRows reads rows with their versions.
-func lockedRows[T any](rows pgx.Rows, s shape[T], keep func(T, int64)) error {
+func lockedRows[T any](rows pgx.Rows, s shape[T], keep func(T, locked[T])) error {
 	r := s.reader()
 	return each(rows, func(row pgx.Rows) error {
 		var v T
 		var version int64
-		err := r.scan(row, &v, &version)
-		keep(v, version)
-		return err
+		if err := r.scan(row, &v, &version); err != nil {
+			return err
+		}
+		was := locked[T]{v, version}
+		for _, c := range s.columns {
+			if c.Kind == table.List {
+				c.SetList(&was.row, slices.Clone(c.List(&v)))
+			}
+		}
+		keep(v, was)
+		return nil
 	})
 }
 

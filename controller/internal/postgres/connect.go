@@ -120,6 +120,7 @@ func pool(ctx context.Context, dsn string, p pooling) (*pgxpool.Pool, error) {
 		wire(c, p.steady)
 		return nil
 	}
+	cfg.AfterConnect = useArrays
 	follows := readOnly(dsn)
 	cfg.PrepareConn = func(_ context.Context, c *pgx.Conn) (bool, error) {
 		if l := lineOf(c); l != nil {

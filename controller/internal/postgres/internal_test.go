@@ -102,9 +102,9 @@ func TestAnotherVersionFailsTheBatch(t *testing.T) {
 		needs := decide.Needs{Terminals: id[:rows], Payments: []string{"p0", "p1"}[:rows], Tokens: []string{"q0", "q1"}[:rows]}
 		for name, spoil := range map[string]func(*loaded){
 			"nothing":    func(*loaded) {},
-			"a terminal": func(l *loaded) { l.terminals[id[0]]++ },
-			"a payment":  func(l *loaded) { l.payments["p0"]++ },
-			"a quote":    func(l *loaded) { l.quotes["q0"]-- },
+			"a terminal": func(l *loaded) { spoilt(l.terminals, id[0], 1) },
+			"a payment":  func(l *loaded) { spoilt(l.payments, "p0", 1) },
+			"a quote":    func(l *loaded) { spoilt(l.quotes, "q0", -1) },
 		} {
 			conn, err := db.write.Acquire(t.Context())
 			if err != nil {

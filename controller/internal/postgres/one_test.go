@@ -87,7 +87,7 @@ func initOne(t testing.TB, db *DB, id protocol.Identity, name string, many bool)
 	if many {
 		manyRows(b, savePayments.insertMany, savePayments.table.Columns, []payment.Payment{p})
 		manyRows(b, saveEvents.insertMany, saveEvents.table.Columns, []payment.Record{event})
-		manyRows(b, saveTerminals.updateMany, saveTerminals.updated, []fleet.Terminal{terminal}, []int64{l.terminals[id]}, int64(1))
+		manyRows(b, saveTerminals.updateMany, saveTerminals.updated, []fleet.Terminal{terminal}, []int64{l.terminals[id].version}, int64(1))
 	} else if err := save(b, l, decide.Changes{NewPayments: []payment.Payment{p}, Events: []payment.Record{event}, Terminals: []fleet.Terminal{terminal}}); err != nil {
 		return err
 	}

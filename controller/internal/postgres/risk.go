@@ -15,6 +15,10 @@ import (
 // riskCount is the statement that counts, for each of the parties $1, at most $3
 // messages from $2 microseconds ago on. Addresses compare lower-cased as ASCII,
 // whatever the database's locale; the indexes have the same expression.
+//
+// Its parameters, and those of riskSample, stand in subqueries, where the planner
+// does not see their values: so it makes no plan better for these very values, and
+// keeps the one that it has. To plan them anew costs more than what they read.
 func riskCount(c risk.Count) (string, error) {
 	r, err := table.NewRiskRows(c)
 	if err != nil {
@@ -22,7 +26,7 @@ func riskCount(c risk.Count) (string, error) {
 	}
 	recent := func(address string) string {
 		return "SELECT FROM " + r.Table + " WHERE lower(" + r.Address + ` COLLATE "C") = ` + address +
-			" AND " + r.At + " > now() - $2::bigint * interval '1 microsecond'" + r.Also + riskLimit
+			" AND " + r.At + " > now() - " + riskWindow + r.Also + riskLimit
 	}
 	messages := recent(`lower(party.name COLLATE "C")`)
 	if c.Of == risk.Merchant {
@@ -33,7 +37,9 @@ func riskCount(c risk.Count) (string, error) {
 
 const (
 	// riskParties are numbered from 1 on, in the order in which they were named.
-	riskParties = "FROM unnest($1::text[]) WITH ORDINALITY AS party (name, i)"
+	riskParties = "FROM unnest((SELECT $1::text[])) WITH ORDINALITY AS party (name, i)"
+
+	riskWindow = "(SELECT $2::bigint) * interval '1 microsecond'"
 
 	// riskLimit keeps to the index, in its order, whatever is known of the tables. A
 	// limit whose value the planner sees, above the few rows that it expects of a
@@ -48,7 +54,7 @@ const (
 	// of those that succeeded.
 	riskSample = `SELECT i, (SELECT coalesce(array_agg(amount), '{}') FROM (
 			SELECT amount, status FROM req_pays
-			WHERE lower(payee_addr COLLATE "C") = lower(party.name COLLATE "C") AND at > now() - $2::bigint * interval '1 microsecond'
+			WHERE lower(payee_addr COLLATE "C") = lower(party.name COLLATE "C") AND at > now() - ` + riskWindow + `
 			ORDER BY at DESC` + riskLimit + `
 		) AS latest WHERE status = 'SUCCESS') ` + riskParties
 )

@@ -46,30 +46,7 @@ func value[T any](c table.Column[T], row *T) any {
 }
 
 // values is what a column of many rows travels as.
-func values[T any](c table.Column[T], rows []T) any {
-	switch c.Kind {
-	case table.Text:
-		return collect(rows, c.Text)
-	case table.Int:
-		return collect(rows, c.Int)
-	case table.Bool:
-		return collect(rows, c.Bool)
-	case table.Time:
-		return collect(rows, func(r *T) pgtype.Timestamptz { return instant(c.Time(r)) })
-	case table.Bytes:
-		return collect(rows, func(r *T) []byte { return blob(c.Bytes(r)) })
-	default:
-		return collect(rows, func(r *T) string { return array(c.List(r)) })
-	}
-}
-
-func collect[T, V any](rows []T, get func(*T) V) []V {
-	out := make([]V, len(rows))
-	for i := range rows {
-		out[i] = get(&rows[i])
-	}
-	return out
-}
+func values[T any](c table.Column[T], rows []T) any { return columnArray[T]{c, rows} }
 
 func instant(t time.Time) pgtype.Timestamptz { return pgtype.Timestamptz{Time: t, Valid: !t.IsZero()} }
 
@@ -108,12 +85,17 @@ func newShape[T any](t table.Table[T]) shape[T] {
 // reader reads rows, one at a time. It is for one goroutine.
 type reader[T any] struct {
 	columns []table.Column[T]
-	holders []any
+	// begun: it was found out, of the first row, whether all are read as they were
+	// sent; holders are for where they are not.
+	begun, sent bool
+	holders     []any
 }
 
-func (s shape[T]) reader() *reader[T] {
-	r := &reader[T]{columns: s.columns}
-	for _, c := range s.columns {
+func (s shape[T]) reader() *reader[T] { return &reader[T]{columns: s.columns} }
+
+// hold makes the holders.
+func (r *reader[T]) hold() {
+	for _, c := range r.columns {
 		switch c.Kind {
 		case table.Text:
 			r.holders = append(r.holders, new(string))
@@ -127,11 +109,39 @@ func (s shape[T]) reader() *reader[T] {
 			r.holders = append(r.holders, new([]byte))
 		}
 	}
-	return r
 }
 
 // scan reads one row into v and the extra columns into more.
 func (r *reader[T]) scan(row pgx.Rows, v *T, more ...any) error {
+	if !r.begun {
+		if r.begun, r.sent = true, r.asSent(row); !r.sent {
+			r.hold()
+		}
+	}
+	if !r.sent {
+		return r.scanHeld(row, v, more)
+	}
+	raw := row.RawValues()
+	if len(raw) != len(r.columns)+len(more) {
+		return fmt.Errorf("%d columns were read, not %d", len(raw), len(r.columns)+len(more))
+	}
+	for i := range r.columns {
+		if err := take(&r.columns[i], v, raw[i]); err != nil {
+			return fmt.Errorf("column %s: %w", r.columns[i].Name, err)
+		}
+	}
+	fields := row.FieldDescriptions()
+	for i, holder := range more {
+		at := len(r.columns) + i
+		if err := row.TypeMap().Scan(fields[at].DataTypeOID, fields[at].Format, raw[at], holder); err != nil {
+			return fmt.Errorf("column %s: %w", fields[at].Name, err)
+		}
+	}
+	return nil
+}
+
+// scanHeld is scan by pgx's own means.
+func (r *reader[T]) scanHeld(row pgx.Rows, v *T, more []any) error {
 	if err := row.Scan(append(r.holders[:len(r.holders):len(r.holders)], more...)...); err != nil {
 		return err
 	}

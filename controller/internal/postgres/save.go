@@ -9,66 +9,68 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/galla-pay/galla/controller/internal/decide"
+	"github.com/galla-pay/galla/controller/internal/fleet"
 	"github.com/galla-pay/galla/controller/internal/journal/table"
 	"github.com/galla-pay/galla/controller/internal/payment"
+	"github.com/galla-pay/galla/controller/internal/quote"
 )
 
 // saver writes the rows of one table: each kind of change has a statement for
-// one row and one for many.
+// one row, and for many one or several (part).
 type saver[T any] struct {
 	table                 table.Table[T]
 	insertOne, insertMany string
 	updateOne, updateMany string
+	inserts, updates      []part
 	updated               []table.Column[T] // key, then what changes
 }
 
-func newSaver[T any](t table.Table[T]) saver[T] {
+// parts are the columns that inserts and updates of many rows name, the fewest
+// first, where they need not name all.
+type parts struct{ inserts, updates []string }
+
+func newSaver[T any](t table.Table[T]) saver[T] { return newSaverInParts(t, parts{}) }
+
+func newSaverInParts[T any](t table.Table[T], p parts) saver[T] {
 	s := saver[T]{table: t, updated: append(slices.Clone(t.KeyColumns()), t.Changing()...)}
-	var one, many, arrays []string
+	var one []string
 	for i, c := range t.Columns {
 		one = append(one, cast(c.Kind, fmt.Sprintf("$%d::%s", i+1, types[c.Kind])))
-		arrays = append(arrays, fmt.Sprintf("$%d::%s[]", i+1, types[c.Kind]))
-		many = append(many, cast(c.Kind, "v."+c.Name))
 	}
-	names := strings.Join(t.Names(), ", ")
-	head := "INSERT INTO " + t.Name + " (" + names + ") "
-	s.insertOne = head + "VALUES (" + strings.Join(one, ", ") + ")"
-	s.insertMany = head + "SELECT " + strings.Join(many, ", ") + " FROM unnest(" + strings.Join(arrays, ", ") + ") AS v (" + names + ")"
+	s.insertOne = "INSERT INTO " + t.Name + " (" + strings.Join(t.Names(), ", ") + ") VALUES (" + strings.Join(one, ", ") + ")"
+	for _, names := range append(p.inserts, strings.Join(t.Names(), " ")) {
+		s.inserts = append(s.inserts, insertPart(t, named(t.Columns, names)))
+	}
+	s.insertMany = s.inserts[len(s.inserts)-1].text
 	if !t.Versioned {
 		return s
 	}
-	var setOne, setMany, whereOne, whereMany, columns []string
-	arrays = nil
+	var set, where, all []string
 	for i, c := range s.updated {
 		travelled := fmt.Sprintf("$%d::%s", i+1, types[c.Kind])
-		columns = append(columns, c.Name)
-		arrays = append(arrays, travelled+"[]")
+		all = append(all, c.Name)
 		if i < len(t.Key) {
-			whereOne = append(whereOne, c.Name+" = "+travelled)
-			whereMany = append(whereMany, "t."+c.Name+" = v."+c.Name)
+			where = append(where, c.Name+" = "+travelled)
 		} else {
-			setOne = append(setOne, c.Name+" = "+cast(c.Kind, travelled))
-			setMany = append(setMany, c.Name+" = "+cast(c.Kind, "v."+c.Name))
+			set = append(set, c.Name+" = "+cast(c.Kind, travelled))
 		}
 	}
-	// A row whose version is not the one that was loaded divides by zero, which
-	// ends the batch before its commit.
-	last := len(s.updated) + 1
 	s.updateOne = fmt.Sprintf("WITH changed AS (UPDATE %s SET %s, version = version + 1 WHERE %s AND version = $%d::bigint RETURNING 1)"+
-		" SELECT 1 / count(*) FROM changed", t.Name, strings.Join(setOne, ", "), strings.Join(whereOne, " AND "), last)
-	s.updateMany = fmt.Sprintf("WITH changed AS (UPDATE %s AS t SET %s, version = t.version + 1 FROM unnest(%s, $%d::bigint[]) AS v (%s, version)"+
-		" WHERE %s AND t.version = v.version RETURNING 1) SELECT 1 / (count(*) = $%d)::int FROM changed",
-		t.Name, strings.Join(setMany, ", "), strings.Join(arrays, ", "), last, strings.Join(columns, ", "),
-		strings.Join(whereMany, " AND "), last+1)
+		" SELECT 1 / count(*) FROM changed", t.Name, strings.Join(set, ", "), strings.Join(where, " AND "), len(s.updated)+1)
+	for _, names := range append(p.updates, strings.Join(all, " ")) {
+		s.updates = append(s.updates, updatePart(t, s.updated, named(s.updated, strings.Join(t.Key, " ")+" "+names)))
+	}
+	s.updateMany = s.updates[len(s.updates)-1].text
 	return s
 }
 
 // The statements, made once.
 var (
-	savePayments    = newSaver(table.Payments)
+	savePayments = newSaverInParts(table.Payments, parts{
+		inserts: []string{newDisplayed, newForeign}, updates: []string{"hold_until", movedPayment + "attend_at asked_at", shownPayment, paidPayment}})
 	saveEvents      = newSaver(table.Events)
-	saveTerminals   = newSaver(table.Terminals)
-	saveQuotes      = newSaver(table.Quotes)
+	saveTerminals   = newSaverInParts(table.Terminals, parts{updates: []string{heardTerminal, toldTerminal, heardTerminal + toldTerminal}})
+	saveQuotes      = newSaverInParts(table.Quotes, parts{updates: []string{assessedQuote, spentQuote, assessedQuote + spentQuote}})
 	saveQuoteEvents = newSaver(table.QuoteEvents)
 	saveMessages    = newSaver(table.Messages)
 	saveReqPays     = newSaver(table.ReqPays)
@@ -89,16 +91,19 @@ func (s saver[T]) insert(b *pgx.Batch, rows []T) error {
 		}
 		b.Queue(s.insertOne, args...)
 	default:
-		for _, c := range s.table.Columns {
-			args = append(args, values(c, rows))
+		p := smallest(s.inserts, filled(s.table.Columns, rows))
+		for i, c := range s.table.Columns {
+			if p.named[i] {
+				args = append(args, values(c, rows))
+			}
 		}
-		b.Queue(s.insertMany, args...)
+		b.Queue(p.text, args...)
 	}
 	return s.table.Check(rows)
 }
 
-// update queues changed rows with the versions that they were loaded in.
-func (s saver[T]) update(b *pgx.Batch, rows []T, versions []int64) error {
+// update queues changed rows; were are the same as they were loaded.
+func (s saver[T]) update(b *pgx.Batch, rows []T, were []locked[T]) error {
 	var args []any
 	switch len(rows) {
 	case 0:
@@ -106,12 +111,19 @@ func (s saver[T]) update(b *pgx.Batch, rows []T, versions []int64) error {
 		for _, c := range s.updated {
 			args = append(args, value(c, &rows[0]))
 		}
-		b.Queue(s.updateOne, append(args, versions[0])...)
+		b.Queue(s.updateOne, append(args, were[0].version)...)
 	default:
-		for _, c := range s.updated {
-			args = append(args, values(c, rows))
+		p := smallest(s.updates, changed(s.updated, rows, were))
+		for i, c := range s.updated {
+			if p.named[i] {
+				args = append(args, values(c, rows))
+			}
 		}
-		b.Queue(s.updateMany, append(args, versions, int64(len(rows)))...)
+		versions := make([]int64, len(were))
+		for i := range were {
+			versions[i] = were[i].version
+		}
+		b.Queue(p.text, append(args, versions, int64(len(rows)))...)
 	}
 	return s.table.Check(rows)
 }
@@ -135,7 +147,7 @@ func save(b *pgx.Batch, l *loaded, c decide.Changes) error {
 	slices.SortFunc(c.NewCredits, func(a, b decide.Credit) int {
 		return cmp.Or(cmp.Compare(a.OrgID, b.OrgID), cmp.Compare(a.TxnID, b.TxnID))
 	})
-	terminals := make([]int64, len(c.Terminals))
+	terminals := make([]locked[fleet.Terminal], len(c.Terminals))
 	for i, t := range c.Terminals {
 		v, ok := l.terminals[t.Identity]
 		if !ok {
@@ -143,7 +155,7 @@ func save(b *pgx.Batch, l *loaded, c decide.Changes) error {
 		}
 		terminals[i] = v
 	}
-	payments := make([]int64, len(c.Payments))
+	payments := make([]locked[payment.Payment], len(c.Payments))
 	for i, p := range c.Payments {
 		v, ok := l.payments[p.ID]
 		if !ok {
@@ -151,7 +163,7 @@ func save(b *pgx.Batch, l *loaded, c decide.Changes) error {
 		}
 		payments[i] = v
 	}
-	quotes := make([]int64, len(c.Quotes))
+	quotes := make([]locked[quote.Quote], len(c.Quotes))
 	for i, q := range c.Quotes {
 		v, ok := l.quotes[q.Token]
 		if !ok {
@@ -159,7 +171,7 @@ func save(b *pgx.Batch, l *loaded, c decide.Changes) error {
 		}
 		quotes[i] = v
 	}
-	short := make([]int64, len(c.Short))
+	short := make([]locked[decide.ShortOrder], len(c.Short))
 	for i, o := range c.Short {
 		v, ok := l.short[o.ShortKey]
 		if !ok {
@@ -167,7 +179,7 @@ func save(b *pgx.Batch, l *loaded, c decide.Changes) error {
 		}
 		short[i] = v
 	}
-	credits := make([]int64, len(c.Credits))
+	credits := make([]locked[decide.Credit], len(c.Credits))
 	for i, x := range c.Credits {
 		v, ok := l.credits[x.TxnKey]
 		if !ok {
@@ -175,7 +187,7 @@ func save(b *pgx.Batch, l *loaded, c decide.Changes) error {
 		}
 		credits[i] = v
 	}
-	reqPays := make([]int64, len(c.ReqPays))
+	reqPays := make([]locked[decide.ReqPay], len(c.ReqPays))
 	for i, r := range c.ReqPays {
 		v, ok := l.reqPays[r.TxnKey]
 		if !ok {

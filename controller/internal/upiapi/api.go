@@ -29,6 +29,7 @@ import (
 	"github.com/galla-pay/galla/controller/internal/merchant"
 	"github.com/galla-pay/galla/controller/internal/payment"
 	"github.com/galla-pay/galla/controller/internal/quote"
+	"github.com/galla-pay/galla/controller/internal/recall"
 	"github.com/galla-pay/galla/controller/internal/risk"
 	"github.com/galla-pay/galla/controller/internal/upixml"
 	"github.com/galla-pay/galla/protocol"
@@ -87,6 +88,9 @@ type Config struct {
 	Traced func(message string, code decide.Code, paymentID string, began time.Time)
 }
 
+// recalled is how many promises at least a door remembers, of some 150 bytes each.
+const recalled = 1 << 14
+
 // Timeout is a payee who never answers in time (PRD 5.3).
 type Timeout struct {
 	Payee protocol.VPA  // TIMEOUT_VPA; "" for nobody
@@ -117,8 +121,11 @@ type Metrics interface {
 // messages that it holds.
 type API struct {
 	Config
-	holder   *holder
-	pinned   upixml.Pinned
+	holder *holder
+	pinned upixml.Pinned
+	// known is what this door promised lately; what another controller did is
+	// asked for.
+	known    *recall.Memory[string, quote.Promise] // by token
 	promises *gather.Gather[string, quote.Promise] // by token
 }
 
@@ -130,7 +137,7 @@ func New(c Config) *API {
 	if c.Metrics == nil {
 		c.Metrics = unmeasured{}
 	}
-	return &API{Config: c, holder: newHolder(c), promises: gather.New(func(ctx context.Context, tokens []string) ([]quote.Promise, error) {
+	return &API{Config: c, holder: newHolder(c), known: recall.New[string, quote.Promise](recalled), promises: gather.New(func(ctx context.Context, tokens []string) ([]quote.Promise, error) {
 		found, err := c.Reader.Promises(ctx, tokens)
 		promises := make([]quote.Promise, len(tokens))
 		for i, token := range tokens {

@@ -113,6 +113,9 @@ func (a *API) readPay(c *gin.Context) (req upixml.ReqPay, d decide.Pay, err erro
 // promised is what was promised by a token. The organisation that got it is who may
 // spend it; of a token that we do not know, DYNAMIC_ORG_ID.
 func (a *API) promised(ctx context.Context, token string) (quote.Promise, error) {
+	if q, known := a.known.Get(token); known {
+		return q, nil
+	}
 	q, err := a.promises.Ask(ctx, token)
 	if err == nil && q.Token == "" {
 		q.OrgID = a.OrgID

@@ -37,6 +37,9 @@ func (a *API) validate(c *gin.Context) {
 		}.XML())
 		return
 	}
+	if answer.Code == decide.CodeOK {
+		a.known.Put(answer.Token, quote.Promise{Token: answer.Token, OrgID: d.OrgID, Amount: d.Amount})
+	}
 	// PRD 5.1 step 20: Send the ACK response immediately: status 00 is in it.
 	// PRD 5.1 step 22: Return RespValQr to NPCI.
 	// What step 21 does comes from the row that was committed, in package assess.
