@@ -19,6 +19,8 @@ var CallbackStatements = map[string]string{
 	"several events":         listed(journal.CallbackQuery{EventIDs: []string{"e"}}),
 	"a payment's":            listed(journal.CallbackQuery{PaymentID: "p"}),
 	"the dead":               listed(journal.CallbackQuery{State: journal.CallbackDead}),
+	"the pending":            listed(journal.CallbackQuery{State: journal.CallbackPending}),
+	"a merchant's pending":   listed(journal.CallbackQuery{MerchantID: "M", State: journal.CallbackPending}),
 }
 
 func listed(q journal.CallbackQuery) string {
@@ -26,5 +28,5 @@ func listed(q journal.CallbackQuery) string {
 	if q.EventID != "" || q.EventIDs != nil || q.PaymentID != "" {
 		made = time.Unix(1, 0)
 	}
-	return selectCallbacks + callbackConditions(q, journal.CallbackCursor{}, made).where() + " ORDER BY created_at, event_id LIMIT 100"
+	return selectCallbacks + callbackConditions(q, journal.CallbackCursor{}, made).where() + " ORDER BY " + callbackOrder(q) + " LIMIT 100"
 }

@@ -12,9 +12,15 @@ import (
 	"github.com/galla-pay/galla/controller/internal/payment"
 )
 
-// Payments finds payments; none where nothing fits.
+// Payments finds payments; none where nothing fits. Everybody's are in the
+// order that table.EverybodyWhere gives them.
 func (db *DB) Payments(ctx context.Context, q journal.PaymentQuery) (all []payment.Payment, err error) {
-	where, args := table.PaymentWhere(q, "(merchant_id || '')", func(n int) string { return "$" + strconv.Itoa(n) }, func(t any) any { return t })
+	mark := func(n int) string { return "$" + strconv.Itoa(n) }
+	at := func(t any) any { return t }
+	where, args, ok := table.EverybodyWhere(q, mark, at)
+	if !ok {
+		where, args = table.PaymentWhere(q, "(merchant_id || '')", mark, at)
+	}
 	err = db.ask(ctx, "payments", func(c *pgxpool.Conn) (err error) {
 		all, err = paymentShape.query(ctx, c, "SELECT "+paymentShape.names+" FROM transactions "+where, args...)
 		return err

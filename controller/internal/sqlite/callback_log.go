@@ -22,10 +22,20 @@ func (c *conditions) add(sql string, args ...any) {
 
 func (c *conditions) where() string { return strings.Join(c.sql, " AND ") }
 
+// bare is what stands before a column by which no index is to be taken. The few
+// callbacks that are pending are found by the outbox's indexes, and sorted: by any
+// other all that was ever delivered would be read.
+func bare(q journal.CallbackQuery) string {
+	if q.State == journal.CallbackPending {
+		return "+"
+	}
+	return ""
+}
+
 func callbackConditions(q journal.CallbackQuery, after journal.CallbackCursor) *conditions {
 	c := &conditions{sql: []string{"true"}}
 	if q.MerchantID != "" {
-		c.add("merchant_id = ?", q.MerchantID)
+		c.add(bare(q)+"merchant_id = ?", q.MerchantID)
 	}
 	if q.EventID != "" {
 		c.add("event_id = ?", q.EventID)
@@ -41,15 +51,19 @@ func callbackConditions(q journal.CallbackQuery, after journal.CallbackCursor) *
 		c.add("state = '" + q.State + "'")
 	}
 	if !q.Since.IsZero() {
-		c.add("created_at >= ?", q.Since.UnixMicro())
+		c.add(bare(q)+"created_at >= ?", q.Since.UnixMicro())
 	}
 	if !q.Until.IsZero() {
-		c.add("created_at < ?", q.Until.UnixMicro())
+		c.add(bare(q)+"created_at < ?", q.Until.UnixMicro())
 	}
 	if q.After != "" {
-		c.add("(created_at, event_id) > (?, ?)", after.At.UnixMicro(), after.EventID)
+		c.add("("+bare(q)+"created_at, event_id) > (?, ?)", after.At.UnixMicro(), after.EventID)
 	}
 	return c
+}
+
+func callbackOrder(q journal.CallbackQuery) string {
+	return " ORDER BY " + bare(q) + "created_at, event_id"
 }
 
 const selectCallbacks = `SELECT event_id, transaction_id, merchant_id, url, method, state, attempts, created_at, free_at
@@ -63,7 +77,7 @@ func (db *DB) Callbacks(ctx context.Context, q journal.CallbackQuery) ([]journal
 		return nil, err
 	}
 	c := callbackConditions(q, after)
-	rows, err := db.callbackRows(ctx, selectCallbacks+c.where()+" ORDER BY created_at, event_id LIMIT ?", append(c.args, q.Limit)...)
+	rows, err := db.callbackRows(ctx, selectCallbacks+c.where()+callbackOrder(q)+" LIMIT ?", append(c.args, q.Limit)...)
 	if err != nil {
 		return nil, fmt.Errorf("sqlite: callbacks: %w", err)
 	}
@@ -139,8 +153,7 @@ func (db *DB) ResendCallbacks(ctx context.Context, q journal.CallbackQuery) (int
 	}
 	c := callbackConditions(q, after)
 	query := `UPDATE callbacks SET state = 'pending', due_at = ?, first_at = NULL, resent_after = attempts
-		WHERE event_id IN (SELECT event_id FROM callbacks WHERE state <> 'none' AND ` + c.where() +
-		" ORDER BY created_at, event_id LIMIT ?)"
+		WHERE event_id IN (SELECT event_id FROM callbacks WHERE state <> 'none' AND ` + c.where() + callbackOrder(q) + " LIMIT ?)"
 	var n int64
 	err = db.writer.transact(ctx, func() error {
 		var err error

@@ -10,9 +10,10 @@ import (
 	"github.com/galla-pay/galla/controller/internal/payment"
 )
 
-// Payments finds payments; none where nothing fits.
+// Payments finds payments; none where nothing fits. Everybody's are in the
+// order that table.EverybodyWhere gives them.
 func (db *DB) Payments(ctx context.Context, q journal.PaymentQuery) ([]payment.Payment, error) {
-	where, args := table.PaymentWhere(q, "merchant_id", func(int) string { return "?" }, func(t any) any { return t.(time.Time).UnixMicro() })
+	where, args := paymentsWhere(q)
 	rows, err := db.read.QueryContext(ctx, "SELECT "+paymentShape.names+" FROM transactions "+where, args...)
 	if err != nil {
 		return nil, fmt.Errorf("sqlite: payments: %w", err)
@@ -22,4 +23,13 @@ func (db *DB) Payments(ctx context.Context, q journal.PaymentQuery) ([]payment.P
 		return nil, fmt.Errorf("sqlite: payments: %w", err)
 	}
 	return all, nil
+}
+
+func paymentsWhere(q journal.PaymentQuery) (where string, args []any) {
+	mark, at := func(int) string { return "?" }, func(t any) any { return t.(time.Time).UnixMicro() }
+	where, args, ok := table.EverybodyWhere(q, mark, at)
+	if !ok {
+		where, args = table.PaymentWhere(q, "merchant_id", mark, at)
+	}
+	return where, args
 }
