@@ -23,10 +23,11 @@ import (
 // Limits of the link.
 const (
 	// handsAtOnce is how many messages of terminals are handled at once. Each waits for
-	// the journal's commit, so that so many share those that are under way. It is their
-	// share of a journal that cannot keep up: with few, requests for payments, of which
-	// thousands may wait, would keep the terminals out at which they are to be shown.
-	handsAtOnce = 2048
+	// the journal's commit, so that so many share those that are under way, and are
+	// their share of a journal that cannot keep up. More keep requests for payments
+	// waiting: with 2,048 beside 1,000 sales a second a till waits three times as long
+	// for its answer, and a herd is back only four seconds sooner.
+	handsAtOnce = 128
 	tellBatch   = 256 // terminals read at once
 	// patience bounds every reading. For what the journal has accepted is waited until
 	// it answers, which it always does: a sync that is given up because many wait
