@@ -2,7 +2,7 @@
 # Writes profiles of the whole program under load and of each package's benchmarks
 # into profile/. First the end-to-end run: the UPI network's requests to a real
 # controller on a real PostgreSQL for FOR (20s), with the controller's CPU,
-# allocation, block and mutex profiles (profile/upi.*, upi.txt), at a RATE (3000 a
+# allocation, block and mutex profiles (profile/upi.*, upi.txt), at a RATE (1500 a
 # second) that two cores bear, for a server that drowns spends its time on other
 # things; then, unless there are no packages, every benchmark with a CPU and a memory
 # profile.
@@ -14,7 +14,7 @@
 set -euo pipefail
 
 mkdir -p profile
-go run ./hack/load upi -rate "${RATE:-3000}" -for "${FOR:-20s}" -profile profile | tee profile/upi.txt
+go run ./hack/load upi -rate "${RATE:-1500}" -for "${FOR:-20s}" -profile profile | tee profile/upi.txt
 # What takes the most: CPU time by who used it and by who had it used, allocations by
 # who made them, waits by who waited and for a lock by who let it go.
 for view in 'cpu cpu -flat' 'cpu cpu -cum' 'allocs alloc_space -flat' 'block delay -cum' 'mutex delay -flat'; do

@@ -105,7 +105,7 @@ func (f brokerFlags) openKeeper(ctx context.Context, c *controller, e *external,
 	case f.BrokerAuthFile != "":
 		secret, err := readPassword(f.BrokerAuthFile)
 		if err == nil {
-			c.brokerDoor, err = brokerauth.New(brokerauth.Config{Reader: c.db, Secret: secret, Log: c.log})
+			c.brokerDoor, err = brokerauth.New(brokerauth.Config{Reader: c.link, Secret: secret, Log: c.log})
 		}
 		if err != nil {
 			return fmt.Errorf("--broker-auth-secret-file: %w", err)

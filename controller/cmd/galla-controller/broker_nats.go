@@ -58,7 +58,7 @@ func (f natsFlags) openNATS(c *controller, e *external, urls []string, conf *tls
 	}
 	service, err := natsauth.New(natsauth.Config{
 		Servers: servers, Username: f.NATSAuthUsername, Password: password, TLS: conf, Seed: seed, Account: f.NATSAuthAccount,
-		Reader: c.db, Log: c.log,
+		Reader: c.link, Log: c.log,
 	})
 	if err != nil {
 		return fmt.Errorf("--nats-auth-seed-file: %w", err)
