@@ -52,7 +52,7 @@ func fleetCommand(ts *testscript.TestScript, neg bool, args []string) {
 
 func (h *house) startThrong(ts *testscript.TestScript, n int, rate string) {
 	made := exec.Command(filepath.Join(binaries, "galla-controller"), "token", "create", "fleet", "--role", "admin", "--json")
-	made.Env = append(made.Environ(), "GALLA_DATABASE="+h.stack.database)
+	made.Env = append(made.Environ(), "GALLA_DATABASE="+h.stack.database, "GALLA_SEAL_KEY_FILE="+h.sealKey())
 	out, err := made.Output()
 	ts.Check(err)
 	var token struct{ Token string }
