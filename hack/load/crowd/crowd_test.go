@@ -1,7 +1,6 @@
 package crowd
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"crypto/ed25519"
@@ -129,48 +128,6 @@ func TestStatesAreRead(t *testing.T) {
 	}
 	if _, _, err := peek([]byte("no.jws")); err == nil {
 		t.Error("half a message is read")
-	}
-}
-
-// The packets, byte by byte (MQTT 3.1.1, chapters 2 and 3).
-func TestPackets(t *testing.T) {
-	t.Parallel()
-	long := bytes.Repeat([]byte("x"), 200)
-	for _, test := range []struct {
-		name string
-		got  []byte
-		want string
-	}{
-		{"CONNECT", connect("id", "pw", 20, "wt", []byte("w")), "\x10\x1d\x00\x04MQTT\x04\xce\x00\x14\x00\x02id\x00\x02wt\x00\x01w\x00\x02id\x00\x02pw"},
-		{"SUBSCRIBE", subscribe(1, "a/b"), "\x82\x08\x00\x01\x00\x03a/b\x01"},
-		{"PUBLISH", publish(258, "t", []byte("p")), "\x32\x06\x00\x01t\x01\x02p"},
-		{"PUBACK", puback(258), "\x40\x02\x01\x02"},
-		{"a length of two bytes", publish(1, "t", long), "\x32\xcd\x01\x00\x01t\x00\x01" + string(long)},
-	} {
-		if string(test.got) != test.want {
-			t.Errorf("%s is %q, want %q", test.name, test.got, test.want)
-		}
-		p, err := readPacket(bufio.NewReader(bytes.NewReader(test.got)))
-		if err != nil || p.first != test.want[0] || !strings.HasSuffix(test.want, string(p.body)) {
-			t.Errorf("%s is read as %+v, %v", test.name, p, err)
-		}
-	}
-	p, err := readPacket(bufio.NewReader(bytes.NewReader(publish(9, "topic", []byte("hello")))))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if id, payload, err := p.published(); id != 9 || string(payload) != "hello" || err != nil {
-		t.Errorf("%d, %q, %v", id, payload, err)
-	}
-	for _, bad := range []string{"", "\x30", "\x30\xff\xff\xff\xff\x01", "\x30\xff\xff\x7f", "\x30\x02x"} {
-		if _, err := readPacket(bufio.NewReader(strings.NewReader(bad))); err == nil {
-			t.Errorf("%q is read", bad)
-		}
-	}
-	for _, bad := range []string{"", "\x00", "\x00\x05t", "\x00\x01t\x00"} {
-		if _, _, err := (packet{packetPublish1, []byte(bad)}).published(); err == nil {
-			t.Errorf("a PUBLISH of %q is read", bad)
-		}
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -14,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/galla-pay/galla/hack/load/mqtt"
 	"github.com/galla-pay/galla/protocol"
 )
 
@@ -122,11 +122,13 @@ func (t *terminal) connected(ctx context.Context) error {
 		return err
 	}
 	r := bufio.NewReaderSize(conn, 2048)
-	hello := connect(t.id.String(), t.token, uint16(keepAlive/time.Second), protocol.PresenceTopic(t.id), will)
-	if err := answered(conn, r, hello, packetConnack, 1); err != nil {
+	hello := mqtt.Login{
+		Identity: t.id.String(), Token: t.token, KeepAlive: uint16(keepAlive / time.Second), WillTopic: protocol.PresenceTopic(t.id), Will: will,
+	}
+	if err := answered(conn, r, hello.Packet(), mqtt.Connack); err != nil {
 		return err
 	}
-	if err := answered(conn, r, subscribe(1, protocol.CommandTopic(t.id)), packetSuback, 2); err != nil {
+	if err := answered(conn, r, mqtt.NewSubscribe(1, protocol.CommandTopic(t.id)), mqtt.Suback); err != nil {
 		return err
 	}
 	if err := conn.SetDeadline(time.Time{}); err != nil {
@@ -150,14 +152,14 @@ func (t *terminal) connected(ctx context.Context) error {
 		t.mu.Unlock()
 	}()
 	for err == nil {
-		var p packet
-		if p, err = readPacket(r); err != nil {
+		var p mqtt.Packet
+		if p, err = mqtt.Read(r); err != nil {
 			break
 		}
-		switch {
-		case p.first&kindMask == packetPublish1&kindMask:
+		switch p.Kind() {
+		case mqtt.Publish:
 			err = t.hear(p)
-		case p.first == packetPuback:
+		case mqtt.Puback:
 			err = t.landed(p)
 		}
 	}
@@ -166,24 +168,16 @@ func (t *terminal) connected(ctx context.Context) error {
 	return cmp.Or(t.broken, err)
 }
 
-// answered sends a packet and reads its answer, whose byte at refusal is 0 to 2
-// where it is a good one.
-func answered(conn net.Conn, r *bufio.Reader, say []byte, want byte, refusal int) error {
+// answered sends a packet and reads its answer, which is a good one.
+func answered(conn net.Conn, r *bufio.Reader, say []byte, want byte) error {
 	if _, err := conn.Write(say); err != nil {
 		return err
 	}
-	p, err := readPacket(r)
-	switch {
-	case err != nil:
+	p, err := mqtt.Read(r)
+	if err != nil {
 		return err
-	case p.first != want || len(p.body) <= refusal:
-		return fmt.Errorf("the broker answered with packet %#x", p.first)
-	case want == packetConnack && p.body[refusal] != 0:
-		return fmt.Errorf("the broker refused the login with %d", p.body[refusal])
-	case p.body[refusal] > 2:
-		return errors.New("the broker refused the subscription")
 	}
-	return nil
+	return p.Refused(want)
 }
 
 func (t *terminal) header(kind protocol.Type) protocol.Header {
@@ -191,8 +185,8 @@ func (t *terminal) header(kind protocol.Type) protocol.Header {
 }
 
 // hear takes a message, does what it says, and acknowledges it.
-func (t *terminal) hear(p packet) error {
-	id, message, err := p.published()
+func (t *terminal) hear(p mqtt.Packet) error {
+	id, message, err := p.Published()
 	if err != nil {
 		return err
 	}
@@ -210,7 +204,7 @@ func (t *terminal) hear(p packet) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if id != 0 {
-		if err := t.write(puback(id)); err != nil {
+		if err := t.write(mqtt.NewPuback(id)); err != nil {
 			return err
 		}
 	}
@@ -305,10 +299,10 @@ func (t *terminal) acknowledged(n uint64, now time.Time) bool {
 }
 
 // landed: the broker has acknowledged a packet.
-func (t *terminal) landed(p packet) error {
+func (t *terminal) landed(p mqtt.Packet) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if len(p.body) < 2 || binary.BigEndian.Uint16(p.body) != t.duties.flight {
+	if len(p.Body) < 2 || binary.BigEndian.Uint16(p.Body) != t.duties.flight {
 		return nil
 	}
 	t.duties.flight = 0
@@ -355,7 +349,7 @@ func (t *terminal) send(message any) error {
 		return err
 	}
 	t.count.reports.Add(1)
-	return t.write(publish(t.said, protocol.ReportTopic(t.id), signed))
+	return t.write(mqtt.NewPublish(t.said, protocol.ReportTopic(t.id), signed))
 }
 
 func (t *terminal) write(b []byte) error {

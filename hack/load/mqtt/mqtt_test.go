@@ -48,6 +48,7 @@ func TestWhatIsRead(t *testing.T) {
 		sent, want string
 	}{
 		"nothing":           {"", io.EOF.Error()},
+		"a first byte":      {"30", io.EOF.Error()},
 		"a part":            {"30057265", io.ErrUnexpectedEOF.Error()},
 		"an endless length": {"30ffffffff01", "endless"},
 		"too much":          {"30ffff7f", "2097151 bytes"},
@@ -60,7 +61,7 @@ func TestWhatIsRead(t *testing.T) {
 			t.Errorf("%s: %v, want an error about %s", name, err, c.want)
 		}
 	}
-	for _, body := range []string{"", "00", "0005r", "\x00\x01r"} {
+	for _, body := range []string{"", "00", "0005r", "\x00\x01r", "\x00", "\x00\x05t", "\x00\x01t\x00"} {
 		if _, _, err := (Packet{First: firstPublish1, Body: []byte(body)}).Published(); err == nil {
 			t.Errorf("%q was taken for a PUBLISH", body)
 		}
