@@ -31,9 +31,9 @@ type throng struct {
 //	                    waits until all are in sync
 //	fleet sells N       waits until so many more sales are paid, and shown as paid
 //	fleet stop          ends it: each sale that was asked for was paid, shown as paid
-//	                    and is SUCCESS, once, and no PAID was false. Where the machine
-//	                    stood still for so long that terminals took their panels for
-//	                    broken, sales may have failed, and nobody has paid for those
+//	                    and is SUCCESS, once, and no PAID was false. A sale whose terminal
+//	                    refused it, as it does when the machine stands still for so long
+//	                    that it takes its panel for broken, has failed, and nobody paid
 func fleetCommand(ts *testscript.TestScript, neg bool, args []string) {
 	h := of(ts)
 	switch {
@@ -120,8 +120,8 @@ func (f *throng) settle(ts *testscript.TestScript) {
 	}
 	used := f.cmd.ProcessState
 	ts.Logf("the fleet needed %v of a core: %+v", (used.UserTime() + used.SystemTime()).Round(time.Millisecond), r)
-	n, stalled := r.Sales, r.Errors[fleet.TerminalRefused] > 0
-	if n.Paid == 0 || n.ShownPaid != n.Paid || n.Succeeded != n.Paid || r.FalsePaid != 0 || n.Paid != n.Asked && !stalled {
+	n := r.Sales
+	if n.Paid == 0 || n.ShownPaid != n.Paid || n.Succeeded != n.Paid || r.FalsePaid != 0 || n.Paid+r.Errors[fleet.TerminalRefused] != n.Asked {
 		ts.Fatalf("sales of the fleet are lost, or are there twice: %s", said[from:])
 	}
 	if code := f.cmd.ProcessState.ExitCode(); code != 0 {

@@ -13,8 +13,7 @@ import (
 // backWithin is what is promised to people: so long after a node of a cluster was
 // killed, or after a single broker is back, the last terminal is in sync again. Tries
 // are at most 5 s apart (DESIGN 3.3). A cluster of NATS lets nobody in until it has a
-// leader again: 4 s to 9 s, as long again where its nodes do not agree at once. Where
-// that takes it more than half of the promise, terminals have the other half.
+// leader again: 4 s to 9 s, as long again where its nodes do not agree at once.
 const backWithin = 30 * time.Second
 
 // loss is a broker, or one of its nodes, that was killed.
@@ -24,7 +23,6 @@ type loss struct {
 	from   time.Time           // what the promise is counted from
 	lost   map[string]int      // the session's terminals at it, and what each had said by then
 	fleet  []protocol.Identity // and the terminals of the fleet
-	led    chan time.Time      // when the other nodes of a cluster had a leader
 }
 
 // size is how many terminals were lost.
@@ -81,35 +79,12 @@ func (h *house) loseNode(ts *testscript.TestScript, leader bool) *loss {
 	worst.killed = time.Now()
 	worst.from = worst.killed
 	ts.Check(worst.node.kill())
-	go worst.awaitLeader(h.stack.nats)
 	return worst
-}
-
-// awaitLeader looks until another node leads, or the session has failed long since.
-func (l *loss) awaitLeader(c *natsCluster) {
-	ctx, cancel := context.WithDeadline(context.Background(), l.killed.Add(patience))
-	defer cancel()
-	tick := time.NewTicker(200 * time.Millisecond)
-	defer tick.Stop()
-	defer close(l.led)
-	for {
-		for _, n := range c.nodes {
-			if n != l.node && n.leads(ctx) {
-				l.led <- time.Now()
-				return
-			}
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return
-		}
-	}
 }
 
 // lose notes who is lost with a node, or with a broker that has none.
 func (h *house) lose(n *natsMember) *loss {
-	l := &loss{node: n, killed: time.Now(), lost: map[string]int{}, led: make(chan time.Time, 1)}
+	l := &loss{node: n, killed: time.Now(), lost: map[string]int{}}
 	there := func(protocol.Identity) bool { return true }
 	if n != nil {
 		guests := n.guests(context.Background())
@@ -174,14 +149,8 @@ func (h *house) awaitReturn(ts *testscript.TestScript) {
 	slices.Sort(took)
 	last := took[len(took)-1]
 	ts.Logf("%d terminals are back, half of them after %v, the last after %v", len(took), took[len(took)/2].Round(time.Millisecond), last.Round(time.Millisecond))
-	promised := backWithin
-	if h.stack.nats != nil {
-		elected := (<-h.lost.led).Sub(h.lost.from)
-		ts.Logf("the nodes had a leader after %v", elected.Round(time.Millisecond))
-		promised = max(promised, elected+backWithin/2)
-	}
-	if last > promised {
-		ts.Fatalf("the last terminal is back after %v, %v are promised", last, promised)
+	if last > backWithin {
+		ts.Fatalf("the last terminal is back after %v, %v are promised", last, backWithin)
 	}
 }
 
