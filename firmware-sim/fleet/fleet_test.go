@@ -71,7 +71,7 @@ func TestTwentyInTwoProcesses(t *testing.T) {
 	t.Parallel()
 	c := startController(t)
 	cfg := c.config(20)
-	cfg.Processes, cfg.Churn, cfg.Flap, cfg.Sales = 2, 6, 6, 2
+	cfg.Processes, cfg.Churn, cfg.Flap, cfg.Sales = 2, 12, 12, 2
 	cfg.Listen = listener(t)
 	door := "http://" + cfg.Listen.Addr().String()
 	ctx, stop := context.WithCancel(t.Context())
